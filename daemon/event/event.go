@@ -1,0 +1,58 @@
+// Package event holds the facts that facerecd tells the world, and the log
+// through which each of them goes: stored first, then published.
+package event
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Type says what happened to a track.
+type Type string
+
+// The event types of contract version 1.
+const (
+	Recognized Type = "recognized" // the face is an enrolled person's
+	Unknown    Type = "unknown"    // looked at long enough, and nobody's who is known
+	Left       Type = "left"       // a face that had been announced is gone
+)
+
+// Version is the contract version, the "v" of every event.
+const Version = 1
+
+// Person names who was recognised.
+type Person struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// Event is one message on <base>/<camera>/event. Boxes are in pixels of the
+// frame: x, y, width, height.
+type Event struct {
+	V          int       `json:"v"`
+	ID         string    `json:"id"` // ULID; the same event delivered twice has the same id
+	Type       Type      `json:"type"`
+	Time       time.Time `json:"time"` // UTC
+	Device     string    `json:"device"`
+	Camera     string    `json:"camera"`
+	Track      string    `json:"track"`
+	Person     *Person   `json:"person"` // null unless recognised
+	Score      float32   `json:"score"`      // cosine of the best person, -1..1
+	Confidence float32   `json:"confidence"` // calibrated probability that it is that person, 0..1
+	Box        [4]int    `json:"box"`
+	Frame      [2]int    `json:"frame"` // width, height
+	Quality    float32   `json:"quality"`
+	SeenForMS  int64     `json:"seen_for_ms"`
+}
+
+// Redact removes the person from a stored event's JSON, for a person who was
+// deleted before the event could be published.
+func Redact(payload []byte) ([]byte, error) {
+	var e Event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return nil, fmt.Errorf("decode stored event: %w", err)
+	}
+	e.Person, e.Score, e.Confidence = nil, 0, 0
+	return json.Marshal(e)
+}

@@ -1,0 +1,28 @@
+// Package match decides whose face an embedding is, or that it is nobody's
+// who is known.
+//
+// Embeddings are unit vectors compared by cosine. The decision is open-set: a
+// probe is named only when the best person beats the threshold, and the second
+// person by a margin.
+package match
+
+import "time"
+
+// Person is somebody who was enrolled.
+type Person struct {
+	ID        string    `json:"id"` // ULID, never reused
+	Name      string    `json:"name"`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated"`
+	Templates int       `json:"templates"` // how many are stored; derived, not stored
+}
+
+// Template is one stored embedding of a person.
+type Template struct {
+	ID      string // ULID
+	Person  string // Person.ID
+	Model   string // id of the model pack that made it; other models' vectors are never compared
+	Vector  []float32
+	Quality float32 // 0..1, of the face it was made from
+	Created time.Time
+}
