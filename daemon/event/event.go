@@ -37,7 +37,7 @@ type Event struct {
 	Device     string    `json:"device"`
 	Camera     string    `json:"camera"`
 	Track      string    `json:"track"`
-	Person     *Person   `json:"person"` // null unless recognised
+	Person     *Person   `json:"person"`     // null unless recognised
 	Score      float32   `json:"score"`      // cosine of the best person, -1..1
 	Confidence float32   `json:"confidence"` // calibrated probability that it is that person, 0..1
 	Box        [4]int    `json:"box"`
