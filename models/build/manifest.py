@@ -1,0 +1,54 @@
+"""Writes manifest.json: what is in the pack, where it came from, and how the
+daemon is to use it."""
+
+import json
+import pathlib
+
+import numpy as np
+
+import fetch
+from pipeline import SETTINGS, Model
+
+
+def describe(role: str, content: bytes, calibration: str) -> dict:
+    source = fetch.SOURCES[role]
+    model = Model(content)
+    return {
+        "file": f"{role}.tflite",
+        "sha256": fetch.digest(content),
+        "bytes": len(content),
+        "licence": source.licence,
+        "source": {
+            "package": source.package,
+            "version": source.version,
+            "file": source.file,
+            "package_sha256": source.package_sha256,
+            "sha256": source.sha256,
+        },
+        "input": [_tensor("image", model.input)],
+        "output": [_tensor(name, detail) for name, detail in zip(model.names, model.outputs)],
+        "calibration": calibration,
+    }
+
+
+def _tensor(name: str, detail: dict) -> dict:
+    scale, zero = detail["quantization"]
+    return {
+        "name": name,
+        "shape": [int(v) for v in detail["shape"]],
+        "type": np.dtype(detail["dtype"]).name,
+        "scale": float(scale),
+        "zero_point": int(zero),
+    }
+
+
+def write(path: pathlib.Path, models: dict[str, dict], measured: dict) -> None:
+    pack = {
+        "version": 1,
+        "id": "facerecd-int8-1",
+        "models": models,
+        "pipeline": SETTINGS,
+        "decision": measured["decision"],
+        "accuracy": measured["accuracy"],
+    }
+    path.write_text(json.dumps(pack, indent=2) + "\n")
