@@ -1,0 +1,152 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"image"
+	"iter"
+	"time"
+
+	"facerecd/daemon/event"
+	"facerecd/match"
+)
+
+// The bounds on what one request may carry. They are checked before anything
+// is decoded.
+const (
+	MaxImages     = 50         // images in one enrolment
+	MaxImageBytes = 16 << 20   // one compressed image
+	MaxPixels     = 50_000_000 // one image, by its header
+	MaxBodyBytes  = 64 << 20   // all of a request's body
+)
+
+// Faces looks at pictures. Its methods are called by several goroutines at
+// once and stop early, storing nothing, when ctx ends.
+type Faces interface {
+	// Enroll stores the embeddings of the usable images under name, in one
+	// transaction: it creates the person, or adds to the one of that name.
+	// The sequence decodes an image when it is asked for it, so that one
+	// decoded picture is in memory at a time; it can be ranged over once, and
+	// an Upload's picture must not be kept. An image that cannot be used, an
+	// Upload with Err set among them, becomes a Rejection and is no error.
+	// When none can be used, nothing is stored and Accepted is 0.
+	Enroll(ctx context.Context, name string, images iter.Seq[Upload]) (Enrollment, error)
+	// Recognize finds every face in img and says whose it is. Nothing is stored.
+	Recognize(ctx context.Context, img image.Image) (Recognition, error)
+}
+
+// Upload is one image of an enrolment: a picture, or the reason why there is
+// none.
+type Upload struct {
+	Name  string // the file name as sent, or "image 3" when none was
+	Image image.Image
+	Err   error // Reject turns it into a Rejection
+}
+
+// Enrollment is the answer to an enrolment.
+type Enrollment struct {
+	Person   match.Person `json:"person"`
+	Accepted int          `json:"accepted"`
+	Rejected []Rejection  `json:"rejected"` // in the order of the images
+}
+
+// Rejection says why one image was not used.
+type Rejection struct {
+	Image  string `json:"image"`  // file name as sent
+	Reason string `json:"reason"` // stable code, for programs: no_face, too_small, corrupt, …
+	Detail string `json:"detail"` // sentence, for people: what is wrong and what would help
+}
+
+// Recognition is what one picture shows.
+type Recognition struct {
+	Frame [2]int `json:"frame"` // width and height of the upright picture, pixels
+	Faces []Face `json:"faces"`
+}
+
+// Face is one face of a Recognition, in pixels of its frame.
+type Face struct {
+	Box        [4]int        `json:"box"`        // x, y, width, height
+	Landmarks  [5][2]float32 `json:"landmarks"`  // left eye, right eye, nose, mouth corners, as the picture shows them
+	Quality    float32       `json:"quality"`    // 0..1
+	Reasons    []string      `json:"reasons"`    // codes of what lowers the quality
+	Person     *event.Person `json:"person"`     // null when it is nobody's who is known
+	Score      float32       `json:"score"`      // cosine of the best person, -1..1
+	Confidence float32       `json:"confidence"` // calibrated probability that it is that person, 0..1
+}
+
+// People keeps who was enrolled. Its methods are called by several goroutines
+// at once. Get, Rename and Delete answer ErrPersonNotFound (possibly wrapped)
+// for an id that is nobody's, Rename ErrNameTaken when somebody else has the
+// name.
+type People interface {
+	List(ctx context.Context) ([]match.Person, error)
+	Get(ctx context.Context, id string) (match.Person, error)
+	Rename(ctx context.Context, id, name string) (match.Person, error)
+	// Delete forgets the person and everything made from their face, and
+	// returns when that is on the disk.
+	Delete(ctx context.Context, id string) (Receipt, error)
+}
+
+// The errors by which a People tells a caller's mistake from its own trouble.
+var (
+	ErrPersonNotFound = errors.New("no such person")
+	ErrNameTaken      = errors.New("somebody else has this name")
+)
+
+// Receipt says what a deletion erased.
+type Receipt struct {
+	Person    string    `json:"person"`    // id; the name is not repeated
+	Deleted   time.Time `json:"deleted"`   // when it was on the disk
+	Templates int       `json:"templates"` // embeddings erased
+	Events    int       `json:"events"`    // stored events from which the person was removed
+}
+
+// Events is what happened, and what happens.
+type Events interface {
+	// History returns at most limit stored events, the newest first: those
+	// from before the event with the given id, or the newest when it is empty.
+	History(ctx context.Context, before string, limit int) ([]event.Event, error)
+	// Subscribe returns the events from now on. The channel is closed when ctx
+	// ends, or earlier when its reader falls too far behind: a client then
+	// comes back with the last id it saw and is given what it missed.
+	// Subscribe must not depend on the channel being drained after ctx ended.
+	Subscribe(ctx context.Context) <-chan event.Event
+}
+
+// The values of Health.Status.
+const (
+	StatusOK       = "ok"
+	StatusDegraded = "degraded" // something that was configured does not work; the rest does
+)
+
+// Health is how the daemon fares.
+type Health struct {
+	Status  string         `json:"status"`
+	Version string         `json:"version"`
+	Uptime  int64          `json:"uptime_s"` // whole seconds
+	Cameras []CameraHealth `json:"cameras"`
+	MQTT    MQTTHealth     `json:"mqtt"`
+	Checks  []Condition    `json:"checks"` // what is wrong now
+}
+
+// CameraHealth is the state of one camera.
+type CameraHealth struct {
+	Name  string `json:"name"`
+	State string `json:"state"` // running, opening, failed, …
+	Code  string `json:"code"`  // why it is not running; else empty
+	Hint  string `json:"hint"`  // what to do about that
+}
+
+// MQTTHealth is the state of the way out.
+type MQTTHealth struct {
+	Connected bool `json:"connected"`
+	Backlog   int  `json:"backlog"` // events that wait for the broker
+}
+
+// Condition is something that needs attention.
+type Condition struct {
+	Code     string    `json:"code"`
+	Severity string    `json:"severity"`
+	Since    time.Time `json:"since"`
+	Hint     string    `json:"hint"` // what to do about it
+}

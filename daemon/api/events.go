@@ -1,0 +1,160 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"facerecd/daemon/event"
+)
+
+const (
+	defaultPage = 50
+	maxPage     = 500
+
+	maxStreams = 32
+	heartbeat  = 15 * time.Second // so that both ends notice a dead connection
+	maxReplay  = 1000             // events told again to a client that was away
+)
+
+type eventsAnswer struct {
+	Events []event.Event `json:"events"` // newest first
+}
+
+func (s *service) listEvents(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	limit := defaultPage
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxPage {
+			return problem(http.StatusBadRequest, CodeBadParameter, fmt.Sprintf("limit must be a number from 1 to %d.", maxPage))
+		}
+		limit = n
+	}
+	before := query.Get("before")
+	if before != "" && !isID(before) {
+		return problem(http.StatusBadRequest, CodeBadParameter, "before must be the id of an event, as in an earlier answer.")
+	}
+	events, err := s.Events.History(r.Context(), before, limit)
+	if err != nil {
+		return fmt.Errorf("read event history: %w", err)
+	}
+	return s.answer(w, http.StatusOK, eventsAnswer{orEmpty(events)})
+}
+
+func isID(text string) bool {
+	_, err := ulid.ParseStrict(text)
+	return err == nil
+}
+
+// streamEvents sends events as server-sent events, whose ids are the events'.
+// A client that comes back with Last-Event-ID is told first what it missed.
+func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
+	last := r.Header.Get("Last-Event-ID")
+	if last != "" && !isID(last) {
+		return problem(http.StatusBadRequest, CodeBadParameter, "Last-Event-ID must be the id of an event; leave it out to begin with the next one.")
+	}
+	select {
+	case s.streams <- struct{}{}:
+		defer func() { <-s.streams }()
+	default:
+		return problem(http.StatusServiceUnavailable, CodeBusy, fmt.Sprintf("There are %d event streams open already; close one of them.", maxStreams))
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(s.closing, cancel)()
+
+	// Subscribed before history is read, so that no event falls in between;
+	// one may come both ways.
+	live := s.Events.Subscribe(ctx)
+	missed, err := s.missed(ctx, last)
+	if err != nil {
+		return fmt.Errorf("read missed events: %w", err)
+	}
+	out := stream{w, http.NewResponseController(w), s.Log}
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	if !out.write([]byte("retry: 2000\n\n")) || r.Method == http.MethodHead {
+		return nil
+	}
+	told := make(map[string]bool, len(missed))
+	for _, e := range missed {
+		told[e.ID] = true
+		if !out.event(e) {
+			return nil
+		}
+	}
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for ok := true; ok; {
+		select {
+		case e, open := <-live:
+			ok = open && (told[e.ID] || out.event(e))
+		case <-tick.C:
+			ok = out.write([]byte(": still here\n\n"))
+		case <-ctx.Done():
+			ok = false
+		}
+	}
+	return nil
+}
+
+// missed returns the events since last, oldest first; at most maxReplay of
+// them, also when last is no longer in the history.
+func (s *service) missed(ctx context.Context, last string) ([]event.Event, error) {
+	if last == "" {
+		return nil, nil
+	}
+	var since []event.Event
+	for before := ""; len(since) < maxReplay; {
+		page, err := s.Events.History(ctx, before, maxPage)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(page, func(e event.Event) bool { return e.ID == last })
+		if i >= 0 {
+			since = append(since, page[:i]...)
+			break
+		}
+		since = append(since, page...)
+		if len(page) < maxPage {
+			break
+		}
+		before = page[len(page)-1].ID
+	}
+	slices.Reverse(since)
+	return since, nil
+}
+
+type stream struct {
+	w    http.ResponseWriter
+	conn *http.ResponseController
+	log  *slog.Logger
+}
+
+func (s stream) event(e event.Event) bool {
+	data, err := json.Marshal(e)
+	if err != nil {
+		// A score that is no number. To end the stream would be no help: the
+		// client comes back and asks for this event again.
+		s.log.Error("encode event", "event", e.ID, "error", err)
+		return true
+	}
+	return s.write(fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, data))
+}
+
+// write sends a piece at once, and tells whether the client still takes it.
+func (s stream) write(piece []byte) bool {
+	_ = s.conn.SetWriteDeadline(time.Now().Add(writePatience))
+	if _, err := s.w.Write(piece); err != nil {
+		return false
+	}
+	return s.conn.Flush() == nil
+}

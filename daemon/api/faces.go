@@ -1,0 +1,84 @@
+package api
+
+import (
+	"net/http"
+	"time"
+)
+
+const (
+	maxWork      = 2                // requests that decode and recognise at once
+	workPatience = 10 * time.Second // of a request that waits for that
+	retryAfter   = "5"              // seconds, told to those who waited in vain
+
+	// maxHeldBytes is room for two full requests, with what growing buffers
+	// waste.
+	maxHeldBytes = 160 << 20
+)
+
+func (s *service) register(w http.ResponseWriter, r *http.Request) error {
+	held := &share{of: &s.memory}
+	defer held.release()
+	f, err := readForm(w, r, held)
+	if err != nil {
+		return err
+	}
+	if !f.named {
+		f.name = r.URL.Query().Get("name")
+	}
+	name, err := PersonName(f.name)
+	if err != nil {
+		return err
+	}
+	if len(f.images) == 0 {
+		return noImages("Send one or more JPEG or PNG files in the form field images, as in curl -F name=ana -F images=@a.jpg.")
+	}
+	// The slot is taken when the body is in memory: a slow sender keeps nobody
+	// from working.
+	if err := acquire(r.Context(), s.work, workPatience); err != nil {
+		return err
+	}
+	defer func() { <-s.work }()
+	e, err := s.Faces.Enroll(r.Context(), name, decoded(f.images))
+	if err != nil {
+		return err
+	}
+	e.Rejected = orEmpty(e.Rejected)
+	if e.Accepted == 0 {
+		p := problem(http.StatusUnprocessableEntity, CodeNoUsableImage,
+			"None of the images could be used, so nobody was enrolled; rejected says why for each of them.")
+		p.Rejected = e.Rejected
+		return p
+	}
+	s.Log.Info("enrolled", "person", e.Person.ID, "accepted", e.Accepted, "rejected", len(e.Rejected))
+	w.Header().Set("Location", "/api/v1/people/"+e.Person.ID)
+	return s.answer(w, http.StatusCreated, e)
+}
+
+func (s *service) recognize(w http.ResponseWriter, r *http.Request) error {
+	held := &share{of: &s.memory}
+	defer held.release()
+	e, err := readPicture(w, r, held)
+	if err != nil {
+		return err
+	}
+	if e.err != nil {
+		return pictureProblem(e.err)
+	}
+	if err := acquire(r.Context(), s.work, workPatience); err != nil {
+		return err
+	}
+	defer func() { <-s.work }()
+	img, err := decode(e.data)
+	if err != nil {
+		return pictureProblem(err)
+	}
+	found, err := s.Faces.Recognize(r.Context(), img)
+	if err != nil {
+		return err
+	}
+	found.Faces = orEmpty(found.Faces)
+	for i := range found.Faces {
+		found.Faces[i].Reasons = orEmpty(found.Faces[i].Reasons)
+	}
+	return s.answer(w, http.StatusOK, found)
+}

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"facerecd/match"
+)
+
+// MaxNameLength is how long a person's name may be, in runes.
+const MaxNameLength = 100
+
+// PersonName returns raw as a person's name: valid UTF-8, without space around
+// it, without control characters, at most MaxNameLength runes, and with
+// something to see in it. Its error is a *Problem.
+func PersonName(raw string) (string, error) {
+	name := strings.TrimSpace(raw)
+	switch {
+	case !utf8.ValidString(name):
+		return "", problem(http.StatusBadRequest, CodeNameInvalid, "The name is not valid UTF-8; send it in that encoding.")
+	case strings.ContainsFunc(name, misleads):
+		return "", problem(http.StatusBadRequest, CodeNameInvalid, "The name has control characters, such as a line break, in it; send it without.")
+	case !strings.ContainsFunc(name, shows):
+		return "", problem(http.StatusBadRequest, CodeNameEmpty, "The name is empty; send the person's name in the form field name.")
+	case utf8.RuneCountInString(name) > MaxNameLength:
+		return "", nameTooLong()
+	}
+	return name, nil
+}
+
+func nameTooLong() error {
+	return problem(http.StatusBadRequest, CodeNameTooLong, fmt.Sprintf("The name is longer than %d characters; send a shorter one.", MaxNameLength))
+}
+
+// misleads finds control characters, line separators, and the marks that turn
+// the direction of the text around them. The joiners that some scripts need
+// are not among them.
+func misleads(r rune) bool {
+	return unicode.IsControl(r) || r == 0x2028 || r == 0x2029 ||
+		r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069
+}
+
+func shows(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r) || unicode.IsPunct(r)
+}
+
+func (s *service) listPeople(w http.ResponseWriter, r *http.Request) error {
+	people, err := s.People.List(r.Context())
+	if err != nil {
+		return fmt.Errorf("list people: %w", err)
+	}
+	return s.answer(w, http.StatusOK, peopleAnswer{orEmpty(people)})
+}
+
+type peopleAnswer struct {
+	People []match.Person `json:"people"`
+}
+
+func (s *service) getPerson(w http.ResponseWriter, r *http.Request) error {
+	p, err := s.People.Get(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return fmt.Errorf("get person: %w", err)
+	}
+	return s.answer(w, http.StatusOK, p)
+}
+
+func (s *service) renamePerson(w http.ResponseWriter, r *http.Request) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "application/merge-patch+json" {
+		return problem(http.StatusUnsupportedMediaType, CodeMediaType, `Send JSON, with Content-Type: application/json: {"name": "new name"}.`)
+	}
+	var change struct {
+		Name *string `json:"name"`
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxFieldSize))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(&change)
+	if err == nil {
+		if _, err = dec.Token(); errors.Is(err, io.EOF) {
+			err = nil
+		} else if err == nil {
+			err = errors.New("something follows the object")
+		}
+	}
+	if p := bodyProblem(w, err); err != nil && p.(*Problem).Code != CodeBodyMalformed {
+		return p
+	}
+	if err != nil || change.Name == nil {
+		return problem(http.StatusBadRequest, CodeBodyMalformed, `The body must be one JSON object with the new name and nothing else: {"name": "new name"}.`)
+	}
+	name, err := PersonName(*change.Name)
+	if err != nil {
+		return err
+	}
+	p, err := s.People.Rename(r.Context(), r.PathValue("id"), name)
+	if err != nil {
+		return fmt.Errorf("rename person: %w", err)
+	}
+	s.Log.Info("renamed", "person", p.ID)
+	return s.answer(w, http.StatusOK, p)
+}
+
+func (s *service) deletePerson(w http.ResponseWriter, r *http.Request) error {
+	receipt, err := s.People.Delete(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return fmt.Errorf("delete person: %w", err)
+	}
+	s.Log.Info("deleted", "person", receipt.Person, "templates", receipt.Templates)
+	return s.answer(w, http.StatusOK, receipt)
+}

@@ -1,0 +1,103 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// The codes of a Problem. They are stable: a program may branch on them, and
+// openapi.yaml lists them all.
+const (
+	CodeNameEmpty      = "name_empty"
+	CodeNameInvalid    = "name_invalid"
+	CodeNameTooLong    = "name_too_long"
+	CodeNameTaken      = "name_taken"
+	CodeNoImages       = "no_images"
+	CodeNoUsableImage  = "no_usable_image"
+	CodeTooManyImages  = "too_many_images"
+	CodeBodyTooLarge   = "body_too_large"
+	CodeBodyMalformed  = "body_malformed"
+	CodeMediaType      = "unsupported_media_type"
+	CodeUploadTooSlow  = "upload_too_slow"
+	CodeBadParameter   = "bad_parameter"
+	CodeUnauthorized   = "unauthorized"
+	CodeCrossOrigin    = "cross_origin"
+	CodeWrongHost      = "wrong_host"
+	CodeNotFound       = "not_found"
+	CodePersonNotFound = "person_not_found"
+	CodeMethod         = "method_not_allowed"
+	CodeBusy           = "busy"
+	CodeNotReady       = "not_ready"
+	CodeInternal       = "internal"
+)
+
+// Problem is every error answer (RFC 9457), and the error that a client gets
+// from one. An implementation of this package's interfaces may return one to
+// choose the answer itself.
+type Problem struct {
+	Type     string      `json:"type"`   // about:blank: Code says more
+	Title    string      `json:"title"`  // the status in words
+	Status   int         `json:"status"` // HTTP status
+	Detail   string      `json:"detail"` // a sentence that says what to do
+	Code     string      `json:"code"`
+	Rejected []Rejection `json:"rejected,omitempty"` // with CodeNoUsableImage, each image's reason
+}
+
+func (p *Problem) Error() string { return p.Detail }
+
+func problem(status int, code, detail string) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Code: code}
+}
+
+// fail answers with the problem that err is.
+func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p, known := errors.AsType[*Problem](err)
+	switch {
+	case known:
+	case errors.Is(err, ErrPersonNotFound):
+		p = problem(http.StatusNotFound, CodePersonNotFound, "There is no person with this id; GET /api/v1/people lists them.")
+	case errors.Is(err, ErrNameTaken):
+		p = problem(http.StatusConflict, CodeNameTaken, "Another person has this name; choose a different one, or delete that person first.")
+	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
+		return // the caller is gone, or the daemon stops: nobody reads an answer
+	default:
+		s.Log.Error("request failed", "route", r.Pattern, "error", err)
+		p = problem(http.StatusInternalServerError, CodeInternal, "Something failed inside facerecd; its log says what (journalctl -u facerecd).")
+	}
+	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	s.write(w, p.Status, "application/problem+json", p)
+}
+
+// answer writes v as JSON.
+func (s *service) answer(w http.ResponseWriter, status int, v any) error {
+	s.write(w, status, "application/json", v)
+	return nil
+}
+
+func (s *service) write(w http.ResponseWriter, status int, mediaType string, v any) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // never shown as HTML: nosniff, and no such media type
+	if err := enc.Encode(v); err != nil {
+		s.Log.Error("encode answer", "error", err)
+		body.Reset()
+		status, mediaType = http.StatusInternalServerError, "application/problem+json"
+		_ = enc.Encode(problem(status, CodeInternal, "Something failed inside facerecd; its log says what (journalctl -u facerecd)."))
+	}
+	s.send(w, status, mediaType, body.Bytes())
+}
+
+// send is the one place where an answer that is not a stream is written. Its
+// write error means that the caller has gone, which is their right.
+func (s *service) send(w http.ResponseWriter, status int, mediaType string, body []byte) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writePatience))
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}

@@ -1,0 +1,246 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	_ "embed"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+//go:embed openapi.yaml
+var contract []byte
+
+//go:embed page.html
+var page []byte
+
+// service is a Server at work: what its requests share.
+type service struct {
+	*Server
+
+	closing context.Context // ends when streams must
+	work    chan struct{}   // slots for decoding and recognition
+	streams chan struct{}   // slots for event streams
+	memory  budget          // for compressed images
+	csrf    http.CrossOriginProtection
+	mux     http.ServeMux
+}
+
+// route is one line of the contract.
+type route struct {
+	pattern string
+	open    bool // answers without a token
+	handle  func(http.ResponseWriter, *http.Request) error
+}
+
+func (s *service) routes() []route {
+	return []route{
+		{"POST /register", false, s.register},
+		{"POST /recognize", false, s.recognize},
+		{"GET /api/v1/people", false, s.listPeople},
+		{"GET /api/v1/people/{id}", false, s.getPerson},
+		{"PATCH /api/v1/people/{id}", false, s.renamePerson},
+		{"DELETE /api/v1/people/{id}", false, s.deletePerson},
+		{"GET /api/v1/events", false, s.listEvents},
+		{"GET /api/v1/events/stream", false, s.streamEvents},
+		{"GET /healthz", true, s.healthz},
+		{"GET /readyz", true, s.readyz},
+		{"GET /openapi.yaml", true, s.static("application/yaml", contract)},
+		{"GET /{$}", true, s.static("text/html; charset=utf-8", page)},
+	}
+}
+
+func newService(s *Server, closing context.Context) *service {
+	v := &service{
+		Server:  s,
+		closing: closing,
+		work:    make(chan struct{}, maxWork),
+		streams: make(chan struct{}, maxStreams),
+		memory:  budget{limit: maxHeldBytes},
+	}
+	for _, rt := range v.routes() {
+		v.mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
+			if !rt.open && !v.authorized(r) {
+				v.fail(w, r, unauthorized(w, r))
+				return
+			}
+			if err := rt.handle(w, r); err != nil {
+				v.fail(w, r, err)
+			}
+		})
+	}
+	return v
+}
+
+func (s *Server) handler(closing context.Context) http.Handler { return newService(s, closing) }
+
+// ServeHTTP is what every request passes before its route.
+func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer s.recover(w, r)
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if err := s.guard(r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if r.Body != http.NoBody && r.Body != nil {
+		r.Body = newSteadyBody(w, r.Body)
+	}
+	if _, pattern := s.mux.Handler(r); pattern == "" {
+		s.fail(w, r, s.unrouted(w, r))
+		return
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// recover keeps a bug in one request from being more than that request's.
+func (s *service) recover(w http.ResponseWriter, r *http.Request) {
+	switch v := recover(); v {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(v)
+	default:
+		s.Log.Error("request panicked", "route", r.Pattern, "panic", v, "stack", string(debug.Stack()))
+		s.fail(w, r, problem(http.StatusInternalServerError, CodeInternal, "Something failed inside facerecd; its log says what (journalctl -u facerecd)."))
+	}
+}
+
+// guard keeps web pages out. A page that the user visits can send requests to
+// this port: from its own origin, or, with a name that resolves to 127.0.0.1
+// (DNS rebinding), as if from ours. The second works only where no token is
+// asked for, and there the Host header gives it away.
+func (s *service) guard(r *http.Request) error {
+	if s.Token == "" && !s.localHost(r.Host) {
+		return problem(http.StatusMisdirectedRequest, CodeWrongHost,
+			"This port answers to localhost only; use http://127.0.0.1 in the address, or set http.token_file to use another name.")
+	}
+	if s.csrf.Check(r) != nil {
+		return problem(http.StatusForbidden, CodeCrossOrigin,
+			"A web page of another origin may not change anything here; send the request from a program, or from this server's own page.")
+	}
+	return nil
+}
+
+// localHost tells whether a Host header names this machine, or what Listen does.
+func (s *service) localHost(host string) bool {
+	host = hostname(host)
+	if strings.EqualFold(host, "localhost") || strings.EqualFold(host, hostname(s.Listen)) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+func hostname(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return strings.Trim(hostport, "[]")
+}
+
+func (s *service) authorized(r *http.Request) bool {
+	if s.Token == "" {
+		return true
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	// Sums have one length, so that the comparison tells nothing about the token's.
+	got, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.Token))
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+}
+
+func unauthorized(w http.ResponseWriter, r *http.Request) error {
+	if r.Header.Get("Authorization") == "" {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="facerecd"`)
+		return problem(http.StatusUnauthorized, CodeUnauthorized, "Send the token: Authorization: Bearer <what the file http.token_file holds>.")
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="facerecd", error="invalid_token"`)
+	return problem(http.StatusUnauthorized, CodeUnauthorized, "This is not the token; the file http.token_file on the device holds it.")
+}
+
+// unrouted says what is wrong with a request that no route takes. ServeMux
+// knows, but would say so in plain text.
+func (s *service) unrouted(w http.ResponseWriter, r *http.Request) error {
+	verdict := headerOnly{header: http.Header{}}
+	s.mux.ServeHTTP(&verdict, r)
+	if verdict.status == http.StatusMethodNotAllowed {
+		allow := verdict.header.Get("Allow")
+		w.Header().Set("Allow", allow)
+		return problem(http.StatusMethodNotAllowed, CodeMethod, fmt.Sprintf("This address takes %s only; /openapi.yaml describes it.", allow))
+	}
+	return problem(http.StatusNotFound, CodeNotFound, "There is nothing at this address; /openapi.yaml lists what there is.")
+}
+
+type headerOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headerOnly) Header() http.Header         { return h.header }
+func (h *headerOnly) WriteHeader(status int)      { h.status = status }
+func (h *headerOnly) Write(p []byte) (int, error) { return len(p), nil }
+
+func (s *service) static(mediaType string, body []byte) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Cache-Control", "no-cache")
+		s.send(w, http.StatusOK, mediaType, body)
+		return nil
+	}
+}
+
+func (s *service) healthz(w http.ResponseWriter, r *http.Request) error {
+	h := s.Health()
+	if !s.authorized(r) {
+		// A prober needs no token, but learns no more than that.
+		return s.answer(w, http.StatusOK, struct {
+			Status string `json:"status"`
+		}{h.Status})
+	}
+	h.Version = s.Version
+	h.Cameras, h.Checks = orEmpty(h.Cameras), orEmpty(h.Checks)
+	return s.answer(w, http.StatusOK, h)
+}
+
+func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
+	if s.Health().Status != StatusOK {
+		return problem(http.StatusServiceUnavailable, CodeNotReady, "Something that is configured does not work yet; GET /healthz says what, and what to do.")
+	}
+	return s.answer(w, http.StatusOK, struct {
+		Status string `json:"status"`
+	}{StatusOK})
+}
+
+// orEmpty makes a list that is [] in JSON, not null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// acquire takes a slot, waiting for it at most as long as patience.
+func acquire(ctx context.Context, slots chan struct{}, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return errBusy()
+	}
+}
+
+func errBusy() error {
+	return problem(http.StatusServiceUnavailable, CodeBusy, "facerecd is busy with other requests; try again in a few seconds.")
+}
