@@ -1,0 +1,214 @@
+package litert
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"facerecd/inference"
+)
+
+// open leaves what it has created in m, for Close, also when it fails.
+func (m *Model) open(file []byte, opts Options) (err error) {
+	if len(file) == 0 {
+		return errors.New("the file is empty")
+	}
+	if opts.Threads < 0 {
+		return fmt.Errorf("%d threads: must not be negative", opts.Threads)
+	}
+	l := m.lib
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if m.data, err = mapReadOnly(file); err != nil {
+		return err
+	}
+	s := l.c.createModelFromBuffer(l.env, unsafe.SliceData(m.data), uintptr(len(m.data)), &m.model)
+	if s != 0 {
+		return s.err("read .tflite file")
+	}
+	if err := m.compile(max(opts.Threads, 1)); err != nil {
+		return err
+	}
+	if s := l.c.compiledModelIsFullyAccelerated(m.compiled, &m.fullyAccelerated); s != 0 {
+		return s.err("ask whether the model is fully accelerated")
+	}
+	if !m.fullyAccelerated && !opts.AllowSlow {
+		return errors.New("not fully accelerated: XNNPACK cannot run all of its operators; rebuild the model without those")
+	}
+	return m.describe()
+}
+
+// compile prepares the model for the CPU.
+func (m *Model) compile(threads int) error {
+	c := &m.lib.c
+	var opts options
+	if s := c.createOptions(&opts); s != 0 {
+		return s.err("create options")
+	}
+	defer c.destroyOptions(opts)
+	if s := c.setOptionsHardwareAccelerators(opts, acceleratorCPU); s != 0 {
+		return s.err("choose the CPU")
+	}
+	xnnpack, err := c.newXNNPACKOptions(threads)
+	if err != nil {
+		return err
+	}
+	if s := c.addOpaqueOptions(opts, xnnpack); s != 0 {
+		c.destroyOpaqueOptions(xnnpack)
+		return s.err("set the number of threads")
+	}
+	return c.createCompiledModel(m.lib.env, m.model, opts, &m.compiled).err("compile")
+}
+
+// newXNNPACKOptions makes the options of the CPU accelerator: a C string in
+// TOML, with the keys that litert/runtime/litert_cpu_options.cc reads.
+func (c *symbols) newXNNPACKOptions(threads int) (opaqueOptions, error) {
+	toml := fmt.Sprintf("num_threads = %d\n\x00", threads)
+	payload := c.malloc(uintptr(len(toml)))
+	if payload == nil {
+		return 0, errors.New("set the number of threads: out of memory")
+	}
+	copy(unsafe.Slice((*byte)(payload), len(toml)), toml)
+	var opts opaqueOptions
+	// It fails only on a null argument, and we give none, so the payload is
+	// always handed over and LiteRT frees it.
+	s := c.createOpaqueOptions("xnnpack", payload, c.free, &opts)
+	return opts, s.err("set the number of threads")
+}
+
+// describe reads inputs and outputs from the first signature, and makes their
+// buffers.
+func (m *Model) describe() (err error) {
+	c := &m.lib.c
+	var sig signature
+	if s := c.getModelSignature(m.model, 0, &sig); s != 0 {
+		return s.err("read signature")
+	}
+	m.inputs, err = m.tensors(sig, &m.in, tensorCalls{
+		c.getNumSignatureInputs, c.getSignatureInputName, c.getSignatureInputTensorByIndex,
+		c.getCompiledModelInputBufferRequirements,
+	})
+	if err != nil {
+		return fmt.Errorf("input %w", err)
+	}
+	m.outputs, err = m.tensors(sig, &m.out, tensorCalls{
+		c.getNumSignatureOutputs, c.getSignatureOutputName, c.getSignatureOutputTensorByIndex,
+		c.getCompiledModelOutputBufferRequirements,
+	})
+	if err != nil {
+		return fmt.Errorf("output %w", err)
+	}
+	return nil
+}
+
+// tensorCalls are the functions that inputs and outputs have each in their own
+// version.
+type tensorCalls struct {
+	count        func(sig signature, n *uintptr) status
+	name         func(sig signature, index uintptr, name **byte) status
+	tensor       func(sig signature, index uintptr, tensor *tensorHandle) status
+	requirements func(compiled compiledModel, sig, index uintptr, req *requirements) status
+}
+
+func (m *Model) tensors(sig signature, to *buffers, call tensorCalls) ([]inference.Tensor, error) {
+	var n uintptr
+	if s := call.count(sig, &n); s != 0 {
+		return nil, s.err("count")
+	}
+	tensors := make([]inference.Tensor, n)
+	for i := range n {
+		if err := m.tensor(sig, i, &tensors[i], to, call); err != nil {
+			return nil, fmt.Errorf("%d: %w", i, err)
+		}
+	}
+	return tensors, nil
+}
+
+func (m *Model) tensor(sig signature, i uintptr, t *inference.Tensor, to *buffers, call tensorCalls) error {
+	c := &m.lib.c
+	var name *byte
+	if s := call.name(sig, i, &name); s != 0 {
+		return s.err("read name")
+	}
+	t.Name = goString(name)
+	var handle tensorHandle
+	if s := call.tensor(sig, i, &handle); s != 0 {
+		return s.err("read tensor")
+	}
+	var typ rankedTensorType
+	if s := c.getRankedTensorType(handle, &typ); s != 0 {
+		return s.err("read type")
+	}
+	if err := setType(t, &typ); err != nil {
+		return err
+	}
+	if err := c.setQuantization(t, handle); err != nil {
+		return err
+	}
+	var req requirements
+	if s := call.requirements(m.compiled, 0, i, &req); s != 0 {
+		return s.err("read buffer requirements")
+	}
+	var size uintptr
+	if s := c.getTensorBufferRequirementsBufferSize(req, &size); s != 0 {
+		return s.err("read buffer size")
+	}
+	return to.add(c, &typ, max(int(size), t.Bytes()))
+}
+
+func setType(t *inference.Tensor, typ *rankedTensorType) error {
+	switch typ.element {
+	case elementFloat32:
+		t.Type = inference.Float32
+	case elementInt8:
+		t.Type = inference.Int8
+	case elementUint8:
+		t.Type = inference.Uint8
+	default:
+		return fmt.Errorf("%s has LiteRT element type %d; only float32, int8 and uint8 are supported", t.Name, typ.element)
+	}
+	if typ.rank() > len(typ.dims) {
+		return fmt.Errorf("%s has %d dimensions, more than %d", t.Name, typ.rank(), len(typ.dims))
+	}
+	for _, d := range typ.dims[:typ.rank()] {
+		if d <= 0 {
+			return fmt.Errorf("%s has no fixed size: %v", t.Name, typ.dims[:typ.rank()])
+		}
+		t.Shape = append(t.Shape, int(d))
+	}
+	return nil
+}
+
+func (c *symbols) setQuantization(t *inference.Tensor, handle tensorHandle) error {
+	var id int32
+	if s := c.getQuantizationTypeID(handle, &id); s != 0 {
+		return s.err("read quantisation")
+	}
+	switch {
+	case id == quantizationNone && t.Type == inference.Float32:
+		return nil
+	case id == quantizationNone:
+		return fmt.Errorf("%s is %s but has no quantisation", t.Name, t.Type)
+	case id != quantizationPerTensor:
+		return fmt.Errorf("%s has LiteRT quantisation type %d; only per tensor is supported", t.Name, id)
+	}
+	var q quantizationPerTensorParams
+	if s := c.getPerTensorQuantization(handle, &q); s != 0 {
+		return s.err("read quantisation")
+	}
+	t.Scale, t.ZeroPoint = q.scale, int(q.zeroPoint)
+	return nil
+}
+
+// goString copies a C string.
+func goString(p *byte) string {
+	if p == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(unsafe.Pointer(p), n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice(p, n))
+}
