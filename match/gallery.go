@@ -1,0 +1,252 @@
+package match
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+)
+
+// Gallery holds the templates of one model in memory and compares a probe with
+// all of them. It is safe for concurrent use: any number of searches run side
+// by side, and a change waits for those under way (a few milliseconds).
+//
+// Templates are rows of one contiguous matrix, because a scan in memory order
+// is what makes an exact search over 100,000 of them cheap enough to need no
+// approximate index.
+type Gallery struct {
+	model string
+	size  int
+
+	mu      sync.RWMutex
+	vectors []float32      // one unit vector after the other
+	rows    []int32        // per vector, an index into people
+	people  []string       // person ids by slot; a removed person's slot is used again
+	slots   map[string]int // person id -> index into people
+	free    []int          // slots without a person
+	foreign map[string]int // person id -> templates of other models
+}
+
+// Candidate is a person and how well the probe fits: the cosine of the best of
+// the person's templates, -1..1. The zero value is nobody.
+type Candidate struct {
+	Person string // Person.ID
+	Score  float32
+}
+
+// Ranking is what a search finds: the best person and the best other person,
+// nobody (the zero Candidate) where there is none.
+type Ranking struct {
+	Best, Second Candidate
+}
+
+// NewGallery makes an empty gallery for the vectors of a model, each of which
+// has size elements.
+func NewGallery(model string, size int) *Gallery {
+	return &Gallery{model: model, size: size, slots: make(map[string]int), foreign: make(map[string]int)}
+}
+
+// Add puts copies of the templates into the gallery, normalised to length 1;
+// all of them or, with an error, none. Vectors of another model live in another
+// space: such a template is counted (see Foreign) and never compared. Adding
+// the same template twice costs memory and changes no result.
+func (g *Gallery) Add(templates ...Template) error {
+	units := make([][]float32, len(templates))
+	for i, t := range templates {
+		if t.Person == "" {
+			return fmt.Errorf("template %s belongs to nobody: set its person", t.ID)
+		}
+		if t.Model != g.model {
+			continue
+		}
+		if len(t.Vector) != g.size {
+			return fmt.Errorf("template %s has %d elements, model %s makes %d: enrol the person again", t.ID, len(t.Vector), g.model, g.size)
+		}
+		u, err := unit(t.Vector)
+		if err != nil {
+			return fmt.Errorf("template %s: %w: enrol the person again", t.ID, err)
+		}
+		units[i] = u
+	}
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, t := range templates {
+		if units[i] == nil {
+			g.foreign[t.Person]++
+			continue
+		}
+		slot := g.slot(t.Person)
+		g.rows = append(g.rows, int32(slot))
+		g.vectors = append(g.vectors, units[i]...)
+	}
+	return nil
+}
+
+// slot finds or makes the person's place in people.
+func (g *Gallery) slot(id string) int {
+	if s, ok := g.slots[id]; ok {
+		return s
+	}
+	s := len(g.people)
+	if n := len(g.free); n > 0 {
+		s, g.free = g.free[n-1], g.free[:n-1]
+		g.people[s] = id
+	} else {
+		g.people = append(g.people, id)
+	}
+	g.slots[id] = s
+	return s
+}
+
+// RemovePerson forgets every template of a person and says how many there were,
+// those of other models included. Their numbers are overwritten in memory.
+func (g *Gallery) RemovePerson(id string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	removed := g.foreign[id]
+	delete(g.foreign, id)
+
+	slot, ok := g.slots[id]
+	if !ok {
+		return removed
+	}
+	// The last row moves into the gap; going backwards, it has been looked at.
+	for i := len(g.rows) - 1; i >= 0; i-- {
+		if int(g.rows[i]) != slot {
+			continue
+		}
+		last := len(g.rows) - 1
+		copy(g.row(i), g.row(last))
+		clear(g.row(last))
+		g.rows[i] = g.rows[last]
+		g.rows = g.rows[:last]
+		g.vectors = g.vectors[:last*g.size]
+		removed++
+	}
+	delete(g.slots, id)
+	g.people[slot] = ""
+	g.free = append(g.free, slot)
+	return removed
+}
+
+func (g *Gallery) row(i int) []float32 { return g.vectors[i*g.size : (i+1)*g.size] }
+
+// Model is the id of the model whose templates are compared.
+func (g *Gallery) Model() string { return g.model }
+
+// People is the number of people who have a template that can be compared.
+func (g *Gallery) People() int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return len(g.slots)
+}
+
+// Len is the number of templates that are compared.
+func (g *Gallery) Len() int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return len(g.rows)
+}
+
+// Foreign is the number of templates that another model made and that are
+// therefore never compared. When it is not 0, those people are to be enrolled
+// again.
+func (g *Gallery) Foreign() int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	n := 0
+	for _, c := range g.foreign {
+		n += c
+	}
+	return n
+}
+
+// Search compares the probe, of any length but zero, with every template. A
+// person scores as their best template does: templates are different looks of
+// a face (glasses, side light), a probe resembles one of them, and a mean would
+// punish the person who was enrolled with more variety.
+//
+// A probe that is zero or not finite resembles nobody. Search panics when the
+// probe's size is not the gallery's, as that is a mistake in the program.
+func (g *Gallery) Search(probe []float32) Ranking {
+	if len(probe) != g.size {
+		panic(fmt.Sprintf("match: probe of %d elements in a gallery of %d", len(probe), g.size))
+	}
+	p, err := unit(probe)
+	if err != nil {
+		return Ranking{}
+	}
+
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	best, second := int32(-1), int32(-1)
+	bestScore, secondScore := float32(math.Inf(-1)), float32(math.Inf(-1))
+	for i, who := range g.rows {
+		score := dot(g.row(i), p)
+		switch {
+		case score <= secondScore:
+		case who == best:
+			bestScore = max(bestScore, score)
+		case score > bestScore:
+			second, secondScore = best, bestScore
+			best, bestScore = who, score
+		default:
+			second, secondScore = who, score
+		}
+	}
+	return Ranking{Best: g.candidate(best, bestScore), Second: g.candidate(second, secondScore)}
+}
+
+// candidate clips the score, which rounding may carry past the range of a cosine.
+func (g *Gallery) candidate(slot int32, score float32) Candidate {
+	if slot < 0 {
+		return Candidate{}
+	}
+	return Candidate{Person: g.people[slot], Score: min(max(score, -1), 1)}
+}
+
+// DuplicateCosine is from where on two embeddings add nothing to each other.
+// Photos of one person taken on different occasions reach about 0.4 to 0.8;
+// above 0.95 are the same picture saved again and neighbouring frames of a
+// film, which would fill the gallery without widening what it knows.
+const DuplicateCosine = 0.95
+
+// Duplicate says whether two embeddings of one model are so alike that the
+// second need not be enrolled. Vectors that cannot be compared (of different
+// size, zero, not finite) are no duplicates.
+func Duplicate(a, b []float32) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	ua, errA := unit(a)
+	ub, errB := unit(b)
+	return errA == nil && errB == nil && dot(ua, ub) >= DuplicateCosine
+}
+
+var (
+	errNotFinite = errors.New("vector has an element that is not finite")
+	errZero      = errors.New("vector is zero")
+)
+
+// unit returns a copy of v with length 1. The norm is summed in float64, where
+// no float32 overflows when squared or is lost to 0.
+func unit(v []float32) ([]float32, error) {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	switch {
+	case math.IsNaN(sum) || math.IsInf(sum, 0):
+		return nil, errNotFinite
+	case sum == 0:
+		return nil, errZero
+	}
+	u := slices.Clone(v)
+	norm := math.Sqrt(sum)
+	for i, x := range u {
+		u[i] = float32(float64(x) / norm)
+	}
+	return u, nil
+}
