@@ -103,7 +103,7 @@ func (l *Library) load() error {
 		// Nothing of this library has run but its initialisers, and it is not
 		// LiteRT: let it go. Should that fail, it only stays mapped.
 		_ = purego.Dlclose(handle)
-		return fmt.Errorf("it lacks %d symbols: %s", len(missing), strings.Join(missing, ", "))
+		return fmt.Errorf("it lacks the symbols %s", strings.Join(missing, ", "))
 	}
 	if err := l.says.capture(&l.c); err != nil {
 		return err

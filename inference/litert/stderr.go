@@ -35,6 +35,8 @@ func (m *messages) capture(c *symbols) error {
 	}
 	file := c.fdopen(int32(fds[1]), "w")
 	if file == 0 {
+		_ = syscall.Close(fds[0])
+		_ = syscall.Close(fds[1])
 		return errors.New("open the pipe for messages: out of memory")
 	}
 	// One write for each line, so that those of two threads do not mix.

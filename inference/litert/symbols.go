@@ -46,7 +46,7 @@ type rankedTensorType struct {
 	element elementType
 	bits    uint32
 	dims    [8]int32
-	strides [8]uint32
+	_       [8]uint32 // strides
 }
 
 func (t *rankedTensorType) rank() int { return int(t.bits & 0x7f) }
