@@ -1,0 +1,252 @@
+// Package client talks to a facerecd over its HTTP port. It speaks the types
+// of package api; an error that the daemon answered is an *api.Problem, whose
+// text is a sentence that says what to do.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"facerecd/daemon/api"
+	"facerecd/match"
+)
+
+// maxAnswer bounds an answer that is read into memory.
+const maxAnswer = 64 << 20
+
+// Client is one daemon, as its callers see it. Its methods may be called by
+// several goroutines at once.
+type Client struct {
+	BaseURL string       // http://127.0.0.1:4000
+	Token   string       // empty: none is sent
+	HTTP    *http.Client // nil: http.DefaultClient. A Timeout would also end a Watch
+}
+
+// Register enrols name with the photos in files, in one request. They are
+// opened before anything is sent, and sent as they are. Images that were not
+// used are in the answer's Rejected; when none was, the error is an
+// *api.Problem that has them.
+func (c *Client) Register(ctx context.Context, name string, files []string) (api.Enrollment, error) {
+	var e api.Enrollment
+	f, err := newForm("images", files)
+	if err != nil {
+		return e, err
+	}
+	defer f.close()
+	if err := f.WriteField("name", name); err != nil {
+		return e, fmt.Errorf("write form: %w", err)
+	}
+	return e, c.send(ctx, "/register", f, &e)
+}
+
+// Recognize asks who is in the photo.
+func (c *Client) Recognize(ctx context.Context, file string) (api.Recognition, error) {
+	var found api.Recognition
+	f, err := newForm("image", []string{file})
+	if err != nil {
+		return found, err
+	}
+	defer f.close()
+	return found, c.send(ctx, "/recognize", f, &found)
+}
+
+// People returns everybody who is enrolled.
+func (c *Client) People(ctx context.Context) ([]match.Person, error) {
+	var answer struct {
+		People []match.Person `json:"people"`
+	}
+	err := c.call(ctx, http.MethodGet, "/api/v1/people", nil, &answer)
+	return answer.People, err
+}
+
+// Person returns the person with the given id.
+func (c *Client) Person(ctx context.Context, id string) (match.Person, error) {
+	var p match.Person
+	return p, c.call(ctx, http.MethodGet, personPath(id), nil, &p)
+}
+
+// Rename gives the person another name.
+func (c *Client) Rename(ctx context.Context, id, name string) (match.Person, error) {
+	var p match.Person
+	return p, c.call(ctx, http.MethodPatch, personPath(id), map[string]string{"name": name}, &p)
+}
+
+// Delete forgets the person.
+func (c *Client) Delete(ctx context.Context, id string) (api.Receipt, error) {
+	var r api.Receipt
+	return r, c.call(ctx, http.MethodDelete, personPath(id), nil, &r)
+}
+
+func personPath(id string) string { return "/api/v1/people/" + url.PathEscape(id) }
+
+// Health returns how the daemon fares. Without the token that it needs, only
+// Status is set.
+func (c *Client) Health(ctx context.Context) (api.Health, error) {
+	var h api.Health
+	return h, c.call(ctx, http.MethodGet, "/healthz", nil, &h)
+}
+
+// call sends in as JSON, when there is one, and fills out from the answer.
+func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := c.request(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return c.fill(req, out)
+}
+
+func (c *Client) send(ctx context.Context, path string, f *form, out any) error {
+	body, err := f.body()
+	if err != nil {
+		return err
+	}
+	req, err := c.request(ctx, http.MethodPost, path, body)
+	if err != nil {
+		return err
+	}
+	req.ContentLength = f.size
+	req.Header.Set("Content-Type", f.FormDataContentType())
+	return c.fill(req, out)
+}
+
+func (c *Client) request(ctx context.Context, method, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.BaseURL, "/")+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("address of the daemon: %w", err)
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	return req, nil
+}
+
+func (c *Client) fill(req *http.Request, out any) error {
+	resp, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
+		return fmt.Errorf("read answer of %s: %w", c.BaseURL, err)
+	}
+	return nil
+}
+
+// do returns a successful answer, whose body the caller closes.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	resp, err := client.Do(req)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("no facerecd at %s; start it with \"facerecd run\" or \"systemctl start facerecd\": %w", c.BaseURL, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask facerecd: %w", err)
+	}
+	if resp.StatusCode < 300 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind == "application/problem+json" {
+		p := new(api.Problem)
+		if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(p); err == nil && p.Detail != "" {
+			return nil, p
+		}
+	}
+	return nil, fmt.Errorf("%s answered %q and no problem document: is that a facerecd?", c.BaseURL, resp.Status)
+}
+
+// form is a multipart body around files, which are read while it is sent.
+type form struct {
+	*multipart.Writer
+	text  bytes.Buffer // what the Writer wrote: all but the files' contents
+	field string
+	files []*os.File
+	sizes []int64
+	size  int64 // of the whole body, once it is made
+}
+
+func newForm(field string, files []string) (*form, error) {
+	f := &form{field: field}
+	f.Writer = multipart.NewWriter(&f.text)
+	var total int64
+	for _, path := range files {
+		file, err := os.Open(path)
+		if err != nil {
+			f.close()
+			return nil, fmt.Errorf("open photo: %w", err)
+		}
+		f.files = append(f.files, file)
+		info, err := file.Stat()
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s is not a file", path)
+		}
+		if err != nil {
+			f.close()
+			return nil, fmt.Errorf("open photo: %w", err)
+		}
+		f.sizes = append(f.sizes, info.Size())
+		total += info.Size()
+	}
+	// The daemon says the same, but may close the connection while we send.
+	if total > api.MaxBodyBytes {
+		f.close()
+		return nil, fmt.Errorf("the photos are over %d MiB together; send fewer at a time: another request for the same name adds to that person", api.MaxBodyBytes>>20)
+	}
+	return f, nil
+}
+
+// body ends the form.
+func (f *form) body() (io.Reader, error) {
+	var parts []io.Reader
+	take := func() {
+		text := bytes.Clone(f.text.Bytes())
+		f.text.Reset()
+		f.size += int64(len(text))
+		parts = append(parts, bytes.NewReader(text))
+	}
+	for i, file := range f.files {
+		if _, err := f.CreateFormFile(f.field, filepath.Base(file.Name())); err != nil {
+			return nil, fmt.Errorf("write form: %w", err)
+		}
+		take()
+		parts = append(parts, io.LimitReader(file, f.sizes[i]))
+		f.size += f.sizes[i]
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("write form: %w", err)
+	}
+	take()
+	return io.MultiReader(parts...), nil
+}
+
+func (f *form) close() {
+	for _, file := range f.files {
+		_ = file.Close() // opened to read
+	}
+}

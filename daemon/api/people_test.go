@@ -1,0 +1,141 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"facerecd/daemon/event"
+	"facerecd/match"
+)
+
+func TestAnswers(t *testing.T) {
+	person := func(name string) string {
+		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2}`, id(1), name)
+	}
+	seen := func(n int) string {
+		return fmt.Sprintf(`{"v":1,"id":%q,"type":"recognized","time":"2026-11-24T12:00:00Z","device":"pi","camera":"door","track":"t","person":{"id":%q,"name":"Ana"},"score":0.5,"confidence":0.9,"box":[0,0,0,0],"frame":[640,480],"quality":0,"seen_for_ms":0}`, id(n), id(1))
+	}
+	sick := func(s *Server) {
+		s.Health = func() Health {
+			return Health{
+				Status: StatusDegraded, Uptime: 60,
+				Cameras: []CameraHealth{{"door", "failed", "camera_not_found", "Plug the camera in."}},
+				MQTT:    MQTTHealth{Connected: true, Backlog: 3},
+				Checks:  []Condition{{"hot", "warning", noon, "Give the board some air."}},
+			}
+		}
+	}
+	sickWithToken := func(s *Server) { sick(s); withToken(s) }
+	get := func(path string) request { return request{method: "GET", path: path} }
+	for name, tt := range map[string]struct {
+		request
+		nobody bool
+		want   string
+	}{
+		"people":            {get("/api/v1/people"), false, `{"people":[` + person("Ana") + `]}`},
+		"no people":         {get("/api/v1/people"), true, `{"people":[]}`},
+		"person":            {get("/api/v1/people/" + id(1)), false, person("Ana")},
+		"rename":            {patch("/api/v1/people/"+id(1), `{"name":" Ana María "}`), false, person("Ana María")},
+		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"deleted":"2026-11-24T12:00:00Z","templates":2,"events":1}`, id(1))},
+		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"deleted":"2026-11-24T12:00:00Z","templates":2,"events":1}`, id(1))},
+
+		"events":      {get("/api/v1/events"), false, `{"events":[` + seen(3) + `,` + seen(2) + `,` + seen(1) + `]}`},
+		"last events": {get("/api/v1/events?limit=2"), false, `{"events":[` + seen(3) + `,` + seen(2) + `]}`},
+		"next events": {get("/api/v1/events?limit=2&before=" + id(2)), false, `{"events":[` + seen(1) + `]}`},
+		"no events":   {get("/api/v1/events"), true, `{"events":[]}`},
+
+		"health":               {get("/healthz"), false, `{"status":"ok","version":"1.0","uptime_s":60,"cameras":[],"mqtt":{"connected":false,"backlog":0},"checks":[]}`},
+		"no camera":            {request{method: "GET", path: "/healthz", server: sick}, false, `{"status":"degraded","version":"1.0","uptime_s":60,"cameras":[{"name":"door","state":"failed","code":"camera_not_found","hint":"Plug the camera in."}],"mqtt":{"connected":true,"backlog":3},"checks":[{"code":"hot","severity":"warning","since":"2026-11-24T12:00:00Z","hint":"Give the board some air."}]}`},
+		"a stranger's health":  {request{method: "GET", path: "/healthz", server: sickWithToken}, false, `{"status":"degraded"}`},
+		"ready":                {get("/readyz"), false, `{"status":"ok"}`},
+		"with the token":       {withHeader(request{method: "GET", path: "/api/v1/people", server: withToken}, "Authorization", "bearer correct-horse-battery-staple"), true, `{"people":[]}`},
+		"token, any host":      {request{method: "GET", path: "/readyz", server: withToken, header: map[string]string{"Host": "pi-door.local:4000"}}, true, `{"status":"ok"}`},
+		"localhost":            {withHeader(get("/readyz"), "Host", "LOCALHOST:4000"), true, `{"status":"ok"}`},
+		"IPv6 loopback":        {withHeader(get("/readyz"), "Host", "[::1]:4000"), true, `{"status":"ok"}`},
+		"no port":              {withHeader(get("/readyz"), "Host", "127.0.0.1"), true, `{"status":"ok"}`},
+		"through a tunnel":     {withHeader(get("/readyz"), "Host", "localhost:9000"), true, `{"status":"ok"}`},
+		"the configured name":  {request{method: "GET", path: "/readyz", header: map[string]string{"Host": "pi-door:4000"}, server: func(s *Server) { s.Listen = "pi-door:4000" }}, true, `{"status":"ok"}`},
+		"from the address bar": {withHeader(get("/readyz"), "Sec-Fetch-Site", "none"), true, `{"status":"ok"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := &daemon{}
+			if !tt.nobody {
+				d.people = []match.Person{{ID: id(1), Name: "Ana", Created: noon, Updated: noon, Templates: 2}}
+				d.history = []event.Event{sighting(1), sighting(2), sighting(3)}
+			}
+			status, _, body := tt.do(t, d, readDocument(t))
+			if status != 200 || strings.TrimSpace(body) != tt.want {
+				t.Errorf("got %d\n%swant\n%s", status, body, tt.want)
+			}
+		})
+	}
+}
+
+func TestThePageAndTheContractAreServed(t *testing.T) {
+	for path, want := range map[string]string{"/": "/openapi.yaml", "/openapi.yaml": "openapi: 3.1.0"} {
+		status, header, body := request{method: "GET", path: path}.do(t, &daemon{}, readDocument(t))
+		if status != 200 || !strings.Contains(body, want) {
+			t.Errorf("%s: %d\n%s", path, status, body)
+		}
+		if header.Get("X-Content-Type-Options") != "nosniff" || !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s: %v", path, header)
+		}
+	}
+}
+
+func TestWrongMethodsAndTokensComeWithTheirHeaders(t *testing.T) {
+	_, header, _ := request{method: "PUT", path: "/register"}.do(t, &daemon{}, readDocument(t))
+	if got := header.Get("Allow"); got != "POST" {
+		t.Errorf("Allow %q", got)
+	}
+	q := request{method: "GET", path: "/api/v1/people", server: withToken}
+	for authorization, want := range map[string]string{"": `Bearer realm="facerecd"`, "Bearer x": `Bearer realm="facerecd", error="invalid_token"`} {
+		q.header = map[string]string{"Authorization": authorization}
+		_, header, _ := q.do(t, &daemon{}, readDocument(t))
+		if got := header.Get("WWW-Authenticate"); got != want {
+			t.Errorf("WWW-Authenticate %q, want %q", got, want)
+		}
+	}
+}
+
+func TestEveryRouteNeedsTheTokenUnlessItIsOpen(t *testing.T) {
+	for _, rt := range newService(&Server{}, t.Context()).routes() {
+		method, path, _ := strings.Cut(strings.TrimSuffix(rt.pattern, "{$}"), " ")
+		path = strings.ReplaceAll(path, "{id}", id(1))
+		status, _, _ := request{method: method, path: path, server: withToken}.do(t, &daemon{}, readDocument(t))
+		if (status == http.StatusUnauthorized) == rt.open {
+			t.Errorf("%s without a token: %d", rt.pattern, status)
+		}
+	}
+}
+
+func TestLogsTellNoNames(t *testing.T) {
+	var log strings.Builder
+	d := &daemon{}
+	logged := func(s *Server) { s.Log = newTestLog(&log) }
+	doc := readDocument(t)
+	request{method: "POST", path: "/register?name=secret", form: images(1)[1:], server: logged}.do(t, d, doc)
+	rename := patch("/api/v1/people/"+id(1), `{"name":"mystery"}`)
+	rename.server = logged
+	rename.do(t, d, doc)
+	request{method: "DELETE", path: "/api/v1/people/" + id(1), server: logged}.do(t, d, doc)
+	got := log.String()
+	for _, want := range []string{"msg=enrolled person=" + id(1), "msg=renamed", "msg=deleted"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in the log:\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "secret") || strings.Contains(got, "mystery") {
+		t.Errorf("a name in the log:\n%s", got)
+	}
+}
+
+func TestPersonNameKeepsWhatScriptsNeed(t *testing.T) {
+	for _, name := range []string{"Ana", "José Ñandú", "李小龍", "می‌خواهم", "👩‍🚀", "O'Neil-Ságh, Jr.", strings.Repeat("ñ", MaxNameLength)} {
+		if got, err := PersonName("\t" + name + " \n"); err != nil || got != name {
+			t.Errorf("%q became %q: %v", name, got, err)
+		}
+	}
+}

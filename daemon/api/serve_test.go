@@ -1,0 +1,424 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"facerecd/daemon/event"
+)
+
+func newTestLog(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+// pipes is a listener without a network, so that time in its tests can be
+// synctest's.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newPipes() *pipes { return &pipes{make(chan net.Conn), make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000} }
+
+func (p *pipes) dial() net.Conn {
+	here, there := net.Pipe()
+	p.conns <- there
+	return here
+}
+
+// serve runs d's server in the bubble, and returns how to end it.
+func serve(t *testing.T, d *daemon) (*pipes, func() error) {
+	ln := newPipes()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.server().Serve(ctx, ln) }()
+	return ln, func() error { cancel(); return <-ended }
+}
+
+func TestRunRefusesToBeReachedWithoutAToken(t *testing.T) {
+	for listen, want := range map[string]string{
+		"0.0.0.0:0":   "http.listen 0.0.0.0:0 can be reached from other machines, and there is no token: set http.token_file, or listen on 127.0.0.1",
+		":0":          "http.listen :0 can be reached from other machines, and there is no token: set http.token_file, or listen on 127.0.0.1",
+		"[::]:0":      "http.listen [::]:0 can be reached from other machines, and there is no token: set http.token_file, or listen on 127.0.0.1",
+		"192.0.2.1:0": "http.listen 192.0.2.1:0 can be reached from other machines, and there is no token: set http.token_file, or listen on 127.0.0.1",
+		"127.0.0.1":   `resolve http.listen "127.0.0.1" (it must be host:port, such as 127.0.0.1:4000): address 127.0.0.1: missing port in address`,
+	} {
+		s := (&daemon{}).server()
+		s.Listen = listen
+		if err := s.Run(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("%s: %v", listen, err)
+		}
+	}
+}
+
+func TestRunSaysWhoHasThePort(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	s := (&daemon{}).server()
+	s.Listen = ln.Addr().String()
+	want := fmt.Sprintf("open http.listen %s (is another facerecd running? else choose another port): listen tcp %[1]s: bind: address already in use", s.Listen)
+	if err := s.Run(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRunServesBeyondThisMachineWithATokenAndTLS(t *testing.T) {
+	ln, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	borrowed := httptest.NewUnstartedServer(nil) // for its certificate
+	borrowed.StartTLS()
+	defer borrowed.Close()
+	s := (&daemon{}).server()
+	s.Token = "correct-horse-battery-staple"
+	s.TLS = &tls.Config{Certificates: borrowed.TLS.Certificates}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, ln) }()
+
+	client := borrowed.Client()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	r, _ := http.NewRequest("GET", "https://127.0.0.1:"+port+"/api/v1/people", nil)
+	r.Header.Set("Authorization", "Bearer "+s.Token)
+	resp, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	client.CloseIdleConnections()
+	if resp.StatusCode != 200 {
+		t.Errorf("got %s", resp.Status)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// readEvents returns the first n events' ids, or fewer when the stream ends.
+func readEvents(r *bufio.Reader, n int) (ids []string, err error) {
+	for len(ids) < n {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return ids, err
+		}
+		if value, ok := strings.CutPrefix(line, "id: "); ok {
+			ids = append(ids, strings.TrimSpace(value))
+		}
+	}
+	return ids, nil
+}
+
+func openStream(t *testing.T, ln *pipes, header string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	c := ln.dial()
+	if _, err := io.WriteString(c, "GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\n"+header+"\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Fatalf("Content-Type %q", got)
+	}
+	return c, bufio.NewReader(resp.Body)
+}
+
+func TestStreamDeliversEventsAsTheyHappen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &daemon{live: make(chan event.Event)}
+		ln, stop := serve(t, d)
+		c, body := openStream(t, ln, "")
+		defer c.Close()
+		go func() { d.live <- sighting(1) }()
+		var got strings.Builder
+		for range 6 {
+			line, err := body.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			got.WriteString(line)
+		}
+		want := "retry: 2000\n\nid: " + id(1) + "\nevent: recognized\ndata: " +
+			`{"v":1,"id":"` + id(1) + `","type":"recognized","time":"2026-11-24T12:00:00Z","device":"pi","camera":"door","track":"t","person":{"id":"` + id(1) + `","name":"Ana"},"score":0.5,"confidence":0.9,"box":[0,0,0,0],"frame":[640,480],"quality":0,"seen_for_ms":0}` + "\n\n"
+		if got.String() != want {
+			t.Errorf("got\n%swant\n%s", got.String(), want)
+		}
+
+		before := time.Now()
+		if line, err := body.ReadString('\n'); line != ": still here\n" || time.Since(before) > heartbeat {
+			t.Errorf("after %v came %q (%v)", time.Since(before), line, err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, body) }()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestStreamTellsWhatWasMissedOnceAndInOrder(t *testing.T) {
+	for name, tt := range map[string]struct {
+		history int // events 1..n
+		last    int
+		live    []int
+		want    []string
+	}{
+		"nothing missed":      {3, 3, []int{4}, []string{id(4)}},
+		"two missed":          {3, 1, []int{4}, []string{id(2), id(3), id(4)}},
+		"one comes both ways": {3, 2, []int{3, 4}, []string{id(3), id(4)}},
+		"last is forgotten":   {3, 99, []int{4}, []string{id(1), id(2), id(3), id(4)}},
+		"more than a page is missed": {maxPage + 100, 1, nil, func() (ids []string) {
+			for n := range maxPage + 99 {
+				ids = append(ids, id(n+2))
+			}
+			return ids
+		}()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &daemon{live: make(chan event.Event, len(tt.live))}
+				for n := range tt.history {
+					d.history = append(d.history, sighting(n+1))
+				}
+				for _, n := range tt.live {
+					d.live <- sighting(n)
+				}
+				ln, stop := serve(t, d)
+				c, body := openStream(t, ln, "Last-Event-ID: "+id(tt.last)+"\r\n")
+				defer c.Close()
+				got, err := readEvents(body, len(tt.want))
+				if err != nil || fmt.Sprint(got) != fmt.Sprint(tt.want) {
+					t.Errorf("got %v (%v)\nwant %v", got, err, tt.want)
+				}
+				go func() { _, _ = io.Copy(io.Discard, body) }()
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestStreamEndsWhenItsReaderFallsBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &daemon{live: make(chan event.Event)}
+		close(d.live)
+		ln, stop := serve(t, d)
+		c, body := openStream(t, ln, "")
+		defer c.Close()
+		if _, err := io.ReadAll(body); err != nil {
+			t.Errorf("the stream broke off: %v", err)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestStreamsHaveABound(t *testing.T) {
+	d := &daemon{}
+	svc := newService(d.server(), t.Context())
+	for range maxStreams {
+		svc.streams <- struct{}{}
+	}
+	w := httptest.NewRecorder()
+	svc.ServeHTTP(w, request{method: "GET", path: "/api/v1/events/stream"}.http())
+	want := `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"There are 32 event streams open already; close one of them.","code":"busy"}` + "\n"
+	if w.Code != 503 || w.Body.String() != want {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestStreamsEndAtOnceWhenTheDaemonStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &daemon{live: make(chan event.Event)}
+		ln, stop := serve(t, d)
+		c, body := openStream(t, ln, "")
+		defer c.Close()
+		whole := make(chan error, 1)
+		go func() { _, err := io.Copy(io.Discard, body); whole <- err }()
+		synctest.Wait()
+		before := time.Now()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(before); took > 100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		if err := <-whole; err != nil {
+			t.Errorf("the stream broke off: %v", err)
+		}
+	})
+}
+
+func TestRequestsMayFinishWhenTheDaemonStops(t *testing.T) {
+	for name, tt := range map[string]struct {
+		works  time.Duration
+		deaf   bool // to its context
+		status int  // 0: cut off
+		within time.Duration
+		err    string
+	}{
+		"short work":       {works: 500 * time.Millisecond, status: 201, within: drainPatience},
+		"long work":        {works: time.Minute, within: drainPatience + 10*time.Millisecond},
+		"work with no end": {works: time.Minute, deaf: true, within: time.Second, err: "stop HTTP: a request did not end although it was cancelled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &daemon{during: func(ctx context.Context) error {
+					if tt.deaf {
+						ctx = context.Background()
+					}
+					select {
+					case <-time.After(tt.works):
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}}
+				ln, stop := serve(t, d)
+				c := ln.dial()
+				defer c.Close()
+				status := make(chan int, 1)
+				go func() {
+					r := request{method: "POST", path: "/register", form: images(1)}.http()
+					_ = r.Write(c)
+					resp, err := http.ReadResponse(bufio.NewReader(c), r)
+					if err != nil {
+						status <- 0
+						return
+					}
+					status <- resp.StatusCode
+				}()
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+				before := time.Now()
+				err := stop()
+				if took := time.Since(before); took > tt.within {
+					t.Errorf("it took %v, want at most %v", took, tt.within)
+				}
+				if got := <-status; got != tt.status {
+					t.Errorf("got %d, want %d", got, tt.status)
+				}
+				if err != nil && err.Error() != tt.err || err == nil && tt.err != "" {
+					t.Errorf("got %v, want %q", err, tt.err)
+				}
+				if stored := len(d.people) > 0; stored != (tt.status == 201) {
+					t.Errorf("stored is %v", d.people)
+				}
+				time.Sleep(2 * time.Minute) // the deaf one ends, too
+			})
+		})
+	}
+}
+
+func TestSlowSendersAreCutOff(t *testing.T) {
+	const head = "POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n"
+	const part = "--b\r\nContent-Disposition: form-data; name=images; filename=a.jpg\r\n\r\n"
+	for name, tt := range map[string]struct {
+		send   string
+		drip   string        // sent again and again
+		every  time.Duration // between two drips
+		within time.Duration
+		status int // 0: closed without an answer
+	}{
+		"nothing":           {"", "", 0, headerPatience, 0},
+		"half a header":     {"GET / HTTP/1.1\r\nHost", "", 0, headerPatience, 0},
+		"a header in drips": {"GET / HTTP/1.1\r\n", "X: y\r\n", time.Second, headerPatience, 0},
+		"no body":           {head, "", 0, bodyPatience, 408},
+		"half a body":       {head + part, "", 0, bodyPatience + time.Second, 408},
+		"a body in drips":   {head + part, "x", time.Second, bodyPatience + time.Second, 408},
+		"no body, no route": {strings.Replace(head, "/register", "/nothing", 1), "", 0, bodyPatience, 404},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln, stop := serve(t, &daemon{})
+				c := ln.dial()
+				defer c.Close()
+				before := time.Now()
+				var sender sync.WaitGroup
+				sender.Go(func() {
+					_, err := io.WriteString(c, tt.send)
+					for err == nil && tt.drip != "" {
+						time.Sleep(tt.every)
+						_, err = io.WriteString(c, tt.drip)
+					}
+				})
+				resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+				took := time.Since(before)
+				switch {
+				case err == nil && resp.StatusCode != tt.status:
+					t.Errorf("got %s, want %d", resp.Status, tt.status)
+				case err != nil && (tt.status != 0 || !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF)):
+					t.Errorf("got %v, want %d", err, tt.status)
+				}
+				if took > tt.within {
+					t.Errorf("it took %v, want at most %v", took, tt.within)
+				}
+				_ = c.Close()
+				sender.Wait()
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Second) // net/http lingers before it closes such a connection
+			})
+		})
+	}
+}
+
+func TestASteadySenderOnABadLinkMayTakeItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &daemon{}
+		ln, stop := serve(t, d)
+		c := ln.dial()
+		defer c.Close()
+		body, contentType := multipartBody([]field{{"name", "", "ana"}, {"images", "a.jpg", photo(8, 4) + strings.Repeat("x", 3<<20)}})
+		data, _ := io.ReadAll(body)
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			_, _ = fmt.Fprintf(c, "POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n", contentType, len(data))
+			for len(data) > 0 {
+				n := min(len(data), 20<<10) // a second, for two and a half minutes
+				_, _ = c.Write(data[:n])
+				data = data[n:]
+				time.Sleep(time.Second)
+			}
+		})
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != 201 {
+			t.Errorf("got %v, %v", resp, err)
+		}
+		_ = c.Close()
+		sender.Wait()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
