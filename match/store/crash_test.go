@@ -1,0 +1,158 @@
+package store
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"facerecd/match"
+)
+
+// crashDir is the variable that makes the test binary write to a store until it
+// is killed.
+const crashDir = "FACERECD_STORE_CRASH_DIR"
+
+// perPerson is how many templates the child enrols with each person.
+const perPerson = 3
+
+// crashChild appends and enrols, and prints a line for all that was
+// acknowledged.
+func crashChild(dir string) {
+	s, err := Open(dir, Options{})
+	if err != nil {
+		fmt.Println("open:", err)
+		return
+	}
+	people, err := s.People()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("ready")
+	for n := len(people); ; n++ {
+		for range 5 {
+			seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 2000), At: time.Now()})
+			if err != nil {
+				fmt.Println("append:", err)
+				return
+			}
+			fmt.Println("event", seq)
+		}
+		id := fmt.Sprintf("P%06d", n)
+		if err := s.Enroll(match.Person{ID: id, Name: id}, templates(id, perPerson)); err != nil {
+			fmt.Println("enrol:", err)
+			return
+		}
+		fmt.Println("person", id)
+	}
+}
+
+// TestKilledAtAnyMomentLosesNothingAcknowledged kills a writing process a dozen
+// times on the same store: whatever it was told is stored must be there, in
+// order and whole.
+func TestKilledAtAnyMomentLosesNothingAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	var events []uint64
+	var people []string
+	for range 12 {
+		lines := killedChild(t, dir, time.Duration(20+r.IntN(200))*time.Millisecond)
+		before := len(events)
+		for _, line := range lines {
+			kind, value, _ := strings.Cut(line, " ")
+			switch kind {
+			case "event":
+				seq, err := strconv.ParseUint(value, 10, 64)
+				must(t, err)
+				events = append(events, seq)
+			case "person":
+				people = append(people, value)
+			default:
+				t.Fatalf("the child says %q", line)
+			}
+		}
+		t.Logf("%d events acknowledged before the kill", len(events)-before)
+		checkAfterCrash(t, dir, events, people)
+	}
+	if len(events) == 0 || len(people) == 0 {
+		t.Error("nothing was acknowledged in any run; the test proves nothing")
+	}
+}
+
+// killedChild lets a child write for some time, and returns the lines that it
+// printed before it was killed.
+func killedChild(t *testing.T, dir string, life time.Duration) (lines []string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), crashDir+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	scanner := bufio.NewScanner(out)
+	for scanner.Scan() {
+		if scanner.Text() == "ready" {
+			timer := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+			defer timer.Stop()
+			continue
+		}
+		lines = append(lines, scanner.Text())
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
+		t.Fatalf("the child ended by itself: %v; %q", err, lines)
+	}
+	return lines
+}
+
+func checkAfterCrash(t *testing.T, dir string, events []uint64, people []string) {
+	t.Helper()
+	s := open(t, dir, Options{})
+	defer func() { must(t, s.Close()) }()
+
+	var seqs []uint64
+	for _, q := range got[[]Queued](t)(s.Pending(0, 1<<30)) {
+		seqs = append(seqs, q.Seq)
+	}
+	if !slices.IsSorted(seqs) {
+		t.Error("events are out of order")
+	}
+	for _, seq := range events {
+		if _, ok := slices.BinarySearch(seqs, seq); !ok {
+			t.Errorf("event %d was acknowledged and is lost", seq)
+		}
+	}
+	history := got[[]Row](t)(s.History("", 1<<30))
+	if count, _ := s.Backlog(); count != len(seqs) || len(history) != len(seqs) {
+		t.Errorf("%d events wait, %d are counted, %d in the history", len(seqs), count, len(history))
+	}
+
+	stored := map[string]int{}
+	for _, p := range got[[]match.Person](t)(s.People()) {
+		stored[p.ID] = p.Templates
+		if p.Templates != perPerson {
+			t.Errorf("person %s is half enrolled, with %d templates", p.ID, p.Templates)
+		}
+		if _, err := s.FindByName(p.Name); err != nil {
+			t.Errorf("person %s: %v", p.ID, err)
+		}
+	}
+	total := 0
+	must(t, s.Templates(func(match.Template) error { total++; return nil }))
+	if total != perPerson*len(stored) {
+		t.Errorf("%d templates of %d people", total, len(stored))
+	}
+	for _, id := range people {
+		if stored[id] == 0 {
+			t.Errorf("person %s was acknowledged and is lost", id)
+		}
+	}
+}

@@ -1,0 +1,312 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// Row is an event as the store sees it: an opaque payload, and what is needed to
+// find it again and to forget it.
+type Row struct {
+	ID      string // ULID
+	Person  string // Person.ID of whom the payload speaks; "" when of nobody who is known
+	At      time.Time
+	Topic   string // where it is to be published
+	Payload []byte // at most MaxValue bytes
+}
+
+// Queued is an event that waits to be published.
+type Queued struct {
+	Seq uint64 // position in the queue; larger ones come later
+	Row
+}
+
+// eventLog is the state of the queue and the history. What is stored of it
+// changes in one transaction with the rows.
+type eventLog struct {
+	seq     uint64        // of the newest event ever
+	dropped uint64        // events that went unpublished
+	age     time.Duration // how long the store had been open, all runs together, when this one began
+
+	queued   int
+	bytes    int64
+	recorded int    // events in the history
+	oldest   uint64 // no event in the history has a lower number
+}
+
+// age is how long the store has been open in all its life. The ages of events
+// are counted by it: by the clock, which on a Raspberry Pi starts in the past
+// and jumps, events of an hour ago could be 50 years old.
+func (s *Store) age() time.Duration { return s.events.age + time.Since(s.opened) }
+
+// Append stores an event in the history and in the queue of those to be
+// published, in one transaction. Their order is that of the sequence numbers,
+// which only ever grow, not that of any clock.
+//
+// When more than MaxQueued events wait, the oldest leaves the queue, and so do,
+// through Run, those that waited for MaxAge while the store was open. Dropped
+// counts both; they stay in the history. An event of a person who was deleted is
+// refused with ErrForgotten: take the person out of it and append it again.
+func (s *Store) Append(r Row) (seq uint64, err error) {
+	if err := checkRow(r); err != nil {
+		return 0, fmt.Errorf("append event: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Person != "" && s.isForgotten(r.Person) {
+		return 0, fmt.Errorf("append event: %w: take the person out of the event", ErrForgotten)
+	}
+	// A number is used once even if its transaction fails, for then nobody
+	// knows whether it was written.
+	s.events.seq++
+	if err := s.append(s.events.seq, r); err != nil {
+		if s.db != nil {
+			err = errors.Join(err, s.load())
+		}
+		return 0, fmt.Errorf("append event: %w", err)
+	}
+	s.wake()
+	return s.events.seq, nil
+}
+
+func (s *Store) append(seq uint64, r Row) error {
+	next, age := s.events, s.age()
+	record := encodeRow(r, age)
+	next.queued++
+	next.bytes += int64(len(record))
+	next.recorded++
+	err := s.update(s.opts.MinFree, func(txn *badger.Txn) error {
+		if err := s.dropOldest(txn, &next, next.queued-s.opts.MaxQueued); err != nil {
+			return err
+		}
+		if err := s.trimHistory(txn, &next, next.recorded-s.opts.MaxHistory); err != nil {
+			return err
+		}
+		return errors.Join(
+			txn.Set(sequenceKey(queuePrefix, seq), record),
+			txn.Set(sequenceKey(historyPrefix, seq), record),
+			txn.Set([]byte(eventsKey), next.encode(age)),
+		)
+	})
+	if err != nil {
+		return err
+	}
+	s.reportDrops(next)
+	return nil
+}
+
+func checkRow(r Row) error {
+	if err := checkID("event", r.ID); err != nil {
+		return err
+	}
+	if r.Person != "" {
+		if err := checkID("person", r.Person); err != nil {
+			return err
+		}
+	}
+	if len(r.Payload) > MaxValue || len(r.Topic) > 1<<16 {
+		return fmt.Errorf("%w size of event %s: payload %d bytes (at most %d), topic %d (at most %d)", ErrInvalid, r.ID, len(r.Payload), MaxValue, len(r.Topic), 1<<16)
+	}
+	return nil
+}
+
+// dropOldest takes up to n events off the queue's old end.
+func (s *Store) dropOldest(txn *badger.Txn, l *eventLog, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	var drop [][]byte
+	for item := range scan(txn, badger.IteratorOptions{Prefix: []byte(queuePrefix)}, sequenceKey(queuePrefix, s.queueHead.Load())) {
+		drop = append(drop, item.KeyCopy(nil))
+		l.queued--
+		l.bytes -= item.ValueSize()
+		l.dropped++
+		if len(drop) == min(n, batch) {
+			break
+		}
+	}
+	return deleteAll(txn, drop)
+}
+
+// trimHistory takes up to n events off the history's old end.
+func (s *Store) trimHistory(txn *badger.Txn, l *eventLog, n int) error {
+	if n <= 0 {
+		return nil
+	}
+	var drop [][]byte
+	for item := range scan(txn, badger.IteratorOptions{Prefix: []byte(historyPrefix)}, sequenceKey(historyPrefix, l.oldest)) {
+		drop = append(drop, item.KeyCopy(nil))
+		l.recorded--
+		l.oldest = sequenceOf(item.Key()) + 1
+		if len(drop) == min(n, batch) {
+			break
+		}
+	}
+	return deleteAll(txn, drop)
+}
+
+func deleteAll(txn *badger.Txn, keys [][]byte) error {
+	for _, key := range keys {
+		if err := txn.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reportDrops makes next the state of the log, and says what it lost: the first
+// event, and then each thousandth, as a broker that stays away drops one with
+// every event.
+func (s *Store) reportDrops(next eventLog) {
+	before := s.events.dropped
+	s.events = next
+	if next.dropped > before && (before == 0 || next.dropped/1000 > before/1000) {
+		s.log.Warn("unpublished events dropped, as too many wait or for too long; is the MQTT broker reachable?",
+			"dropped", next.dropped, "queued", next.queued)
+	}
+}
+
+func (s *Store) wake() {
+	select {
+	case s.appended <- struct{}{}:
+	default:
+	}
+}
+
+// Appended receives after events were appended, once for any number of them,
+// and after Open when events wait. It is for one receiver.
+func (s *Store) Appended() <-chan struct{} { return s.appended }
+
+// Pending returns up to limit of the waiting events with numbers above after,
+// in order. Events of a person whose deletion was interrupted are held back
+// until FinishDeletes. The caller owns what it gets.
+func (s *Store) Pending(after uint64, limit int) ([]Queued, error) {
+	var pending []Queued
+	err := s.view(func(txn *badger.Txn) error {
+		head := s.queueHead.Load()
+		first := s.events.seq + 1
+		for item := range values(txn, queuePrefix, sequenceKey(queuePrefix, max(after+1, head))) {
+			seq := sequenceOf(item.Key())
+			first = min(first, seq)
+			if len(pending) >= limit {
+				break
+			}
+			row, err := itemRow(item)
+			if err != nil {
+				return err
+			}
+			if _, held := s.unfinished[row.Person]; !held {
+				pending = append(pending, Queued{Seq: seq, Row: row})
+			}
+		}
+		// Remembering where the queue starts spares the next reader the
+		// tombstones before it.
+		if after+1 <= head {
+			s.queueHead.Store(first)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read waiting events: %w", err)
+	}
+	return pending, nil
+}
+
+func itemRow(item *badger.Item) (row Row, err error) {
+	record, err := item.ValueCopy(nil)
+	if err == nil {
+		row, _, err = decodeRow(record)
+	}
+	if err != nil {
+		return Row{}, fmt.Errorf("event %d: %w", sequenceOf(item.Key()), err)
+	}
+	return row, nil
+}
+
+// Ack takes published events off the queue. Numbers that are not in it, or no
+// longer, are ignored.
+func (s *Store) Ack(seqs ...uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(seqs) > 0 {
+		n := min(len(seqs), batch)
+		next := s.events
+		err := s.update(s.freeing(), func(txn *badger.Txn) error {
+			for _, seq := range seqs[:n] {
+				key := sequenceKey(queuePrefix, seq)
+				item, err := txn.Get(key)
+				if errors.Is(err, badger.ErrKeyNotFound) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				next.queued--
+				next.bytes -= item.ValueSize()
+				if err := txn.Delete(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("acknowledge events: %w", err)
+		}
+		s.events = next
+		seqs = seqs[n:]
+	}
+	return nil
+}
+
+// Backlog is how many events wait, and how many bytes they take.
+func (s *Store) Backlog() (count int, bytes int64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.events.queued, s.events.bytes
+}
+
+// Dropped is how many events the queue has lost unpublished, ever.
+func (s *Store) Dropped() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.events.dropped
+}
+
+// History returns up to limit events, newest first: those before the one with
+// the id, or the newest when before is "". If that event is no longer stored,
+// those with lower ids, which for ULIDs are earlier ones. The caller owns what
+// it gets.
+func (s *Store) History(before string, limit int) ([]Row, error) {
+	var rows []Row
+	err := s.view(func(txn *badger.Txn) error {
+		found := before == ""
+		var lower []Row
+		for item := range backwards(txn, historyPrefix) {
+			if len(rows) >= limit {
+				return nil
+			}
+			row, err := itemRow(item)
+			switch {
+			case err != nil:
+				return err
+			case found:
+				rows = append(rows, row)
+			case row.ID == before:
+				found = true
+			case row.ID < before && len(lower) < limit:
+				lower = append(lower, row)
+			}
+		}
+		if !found {
+			rows = lower
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	return rows, nil
+}

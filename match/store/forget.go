@@ -1,0 +1,214 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+)
+
+// Redact takes the person out of the payload of an event, which is published
+// all the same.
+type Redact = func(payload []byte) ([]byte, error)
+
+// Receipt says what was deleted with a person.
+type Receipt struct {
+	Person    string `json:"person"`    // Person.ID
+	Templates int    `json:"templates"` // deleted
+	History   int    `json:"history"`   // events deleted from the history
+	Queued    int    `json:"queued"`    // events that waited to be published and go out without the person
+	Purged    bool   `json:"purged"`    // no file of the store holds any of it; see Compact
+}
+
+// Delete forgets a person: name, templates, and events in the history; events
+// that wait to be published are rewritten by redact. All of it is one
+// transaction, or nothing with an error. Only when it is too large for one, with
+// thousands of rows, it is a series: its first transaction takes the person and
+// the name, and should the series be interrupted, FinishDeletes completes it.
+//
+// Then the files are rewritten as by Compact. When that fails, which is logged,
+// the person is deleted all the same, Receipt.Purged is false and Run tries
+// again.
+func (s *Store) Delete(id string, redact Redact) (Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	receipt, err := s.forget(id, redact)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("delete person: %w", err)
+	}
+	receipt.Purged = s.purge()
+	return receipt, nil
+}
+
+// FinishDeletes completes deletions that a crash interrupted. It is to be
+// called after Open; when there are none it does nothing.
+func (s *Store) FinishDeletes(redact Redact) ([]Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var receipts []Receipt
+	for id := range s.unfinished {
+		receipt, err := s.forget(id, redact)
+		if err != nil {
+			return receipts, fmt.Errorf("finish deletion of a person: %w", err)
+		}
+		receipts = append(receipts, receipt)
+	}
+	if len(receipts) == 0 {
+		return nil, nil
+	}
+	purged := s.purge()
+	for i := range receipts {
+		receipts[i].Purged = purged
+	}
+	s.wake() // their events were held back
+	return receipts, nil
+}
+
+// change is a key that goes or, for a waiting event, gets a redacted value.
+type change struct {
+	key    []byte
+	redact bool
+}
+
+func (s *Store) forget(id string, redact Redact) (Receipt, error) {
+	if s.db == nil {
+		return Receipt{}, ErrClosed
+	}
+	if err := checkID("person", id); err != nil {
+		return Receipt{}, err
+	}
+	var head, changes []change
+	receipt := Receipt{Person: id}
+	err := s.db.View(func(txn *badger.Txn) (err error) {
+		if head, err = s.personChanges(txn, id); err != nil {
+			return err
+		}
+		changes, err = rowChanges(txn, id, redact, &receipt)
+		return err
+	})
+	if err != nil {
+		return Receipt{}, explain(err)
+	}
+
+	err = s.update(s.freeing(), func(txn *badger.Txn) error {
+		return errors.Join(apply(txn, head, redact), apply(txn, changes, redact), endForget(txn, id))
+	})
+	if errors.Is(err, badger.ErrTxnTooBig) {
+		err = s.forgetInSeries(id, head, changes, redact)
+	}
+	if err != nil {
+		return Receipt{}, errors.Join(err, s.load())
+	}
+	s.forgotten[id] = struct{}{}
+	return receipt, s.load()
+}
+
+// forgetInSeries takes the person first, with a mark that the rest is to follow,
+// so that from then on nobody sees any of it.
+func (s *Store) forgetInSeries(id string, head, changes []change, redact Redact) error {
+	err := s.update(s.freeing(), func(txn *badger.Txn) error {
+		return errors.Join(apply(txn, head, redact), txn.Set(forgetKey(id), nil))
+	})
+	for len(changes) > 0 && err == nil {
+		// Redacted payloads may be large: a batch that is too big is halved.
+		for n := min(len(changes), batch); ; n /= 2 {
+			err = s.update(s.freeing(), func(txn *badger.Txn) error { return apply(txn, changes[:n], redact) })
+			if n > 1 && errors.Is(err, badger.ErrTxnTooBig) {
+				continue
+			}
+			changes = changes[n:]
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.update(s.freeing(), func(txn *badger.Txn) error { return endForget(txn, id) })
+}
+
+func endForget(txn *badger.Txn, id string) error {
+	return errors.Join(txn.Delete(forgetKey(id)), txn.Set([]byte(residueKey), nil))
+}
+
+// personChanges are the person and the name.
+func (s *Store) personChanges(txn *badger.Txn, id string) ([]change, error) {
+	p, err := getPerson(txn, id)
+	_, begun := s.unfinished[id]
+	switch {
+	case errors.Is(err, ErrNotFound) && begun:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []change{{key: personKey(id)}, {key: nameKey(p.Name)}}, nil
+}
+
+// rowChanges are the templates and events of a person. It runs redact on each
+// waiting event, so that one which fails stops everything before it begins.
+func rowChanges(txn *badger.Txn, id string, redact Redact, receipt *Receipt) ([]change, error) {
+	var changes []change
+	for item := range keys(txn, templatePrefix+id+"/") {
+		changes = append(changes, change{key: item.KeyCopy(nil)})
+		receipt.Templates++
+	}
+	for item := range values(txn, historyPrefix, []byte(historyPrefix)) {
+		row, err := itemRow(item)
+		if err != nil {
+			return nil, err
+		}
+		if row.Person == id {
+			changes = append(changes, change{key: item.KeyCopy(nil)})
+			receipt.History++
+		}
+	}
+	for item := range values(txn, queuePrefix, []byte(queuePrefix)) {
+		row, err := itemRow(item)
+		if err != nil {
+			return nil, err
+		}
+		if row.Person != id {
+			continue
+		}
+		if _, err := redacted(row, redact); err != nil {
+			return nil, err
+		}
+		changes = append(changes, change{key: item.KeyCopy(nil), redact: true})
+		receipt.Queued++
+	}
+	return changes, nil
+}
+
+func redacted(row Row, redact Redact) (Row, error) {
+	payload, err := redact(row.Payload)
+	if err != nil {
+		return Row{}, fmt.Errorf("take the person out of event %s: %w", row.ID, err)
+	}
+	row.Person, row.Payload = "", payload
+	return row, checkRow(row)
+}
+
+func apply(txn *badger.Txn, changes []change, redact Redact) error {
+	for _, c := range changes {
+		if !c.redact {
+			if err := txn.Delete(c.key); err != nil {
+				return err
+			}
+			continue
+		}
+		record, _, err := get(txn, c.key)
+		if err != nil {
+			return err
+		}
+		row, age, err := decodeRow(record)
+		if err != nil {
+			return err
+		}
+		if row, err = redacted(row, redact); err != nil {
+			return err
+		}
+		if err := txn.Set(c.key, encodeRow(row, age)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
