@@ -1,0 +1,170 @@
+package inference
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+const (
+	landmarkSize = 48  // side of the landmark network's input (MTCNN O-Net)
+	faceSize     = 112 // side of an aligned face (the ArcFace convention)
+)
+
+// minProbability is what the landmark network must give for a detection to
+// count as a face.
+const minProbability = 0.5
+
+// Engine takes pictures through the three networks of a pack. It keeps its
+// buffers between pictures, so one goroutine uses it at a time.
+type Engine struct {
+	pack       *Pack
+	blaze      blazeFace
+	detector   *network
+	landmarks  *network
+	embedding  *network
+	template   []Point
+	sampler    sampler
+	rgb        []float32 // input of the detector and the landmark network
+	transposed []float32
+}
+
+// NewEngine joins a pack's networks, which must be open on the pack's own
+// models. It refuses networks of another shape than the manifest tells.
+func NewEngine(pack *Pack, detector, landmarks, embedding Network) (*Engine, error) {
+	e := &Engine{pack: pack}
+	var err error
+	p := pack.Pipeline
+	if e.blaze, err = newBlazeFace(p.Detector.Family); err != nil {
+		return nil, err
+	}
+	anchors := len(e.blaze.anchors)
+	if e.detector, err = newNetwork("detector", detector, e.blaze.size, map[string]int{"boxes": anchors * blazeValues, "scores": anchors}); err != nil {
+		return nil, err
+	}
+	if e.landmarks, err = newNetwork("landmarks", landmarks, landmarkSize, map[string]int{"landmarks": 10, "probability": 2}); err != nil {
+		return nil, err
+	}
+	if e.embedding, err = newNetwork("embedding", embedding, faceSize, map[string]int{"embedding": p.Embedding.Size}); err != nil {
+		return nil, err
+	}
+	for _, t := range p.Embedding.Template {
+		e.template = append(e.template, Point{t[0], t[1]})
+	}
+	e.rgb = make([]float32, 3*e.blaze.size*e.blaze.size)
+	e.transposed = make([]float32, 3*landmarkSize*landmarkSize)
+	return e, nil
+}
+
+// Pack is what the Engine was made from.
+func (e *Engine) Pack() *Pack { return e.pack }
+
+// Detect finds the faces of a picture, the best first.
+func (e *Engine) Detect(v View) ([]Detection, error) {
+	s := e.pack.Pipeline.Detector
+	toView := letterbox(v.Width, v.Height, e.blaze.size)
+	e.sampler.draw(e.rgb, v, toView, e.blaze.size)
+	if err := e.detector.run(e.rgb, s.Normalisation); err != nil {
+		return nil, fmt.Errorf("detect faces: %w", err)
+	}
+	found := e.blaze.decode(e.detector.output("boxes"), e.detector.output("scores"), s.ScoreThreshold, toView)
+	return suppress(found, s.IoUThreshold), nil
+}
+
+// Locate looks closely at a detection: landmarks, aligned pixels, quality. A
+// detection that is no face has a low Probability; see Real.
+func (e *Engine) Locate(v View, d Detection) (Face, error) {
+	f := Face{Detection: d}
+	s := e.pack.Pipeline.Landmarks
+	toView := square(d.Box, s.CropScale, s.CropShift, landmarkSize)
+	rgb := e.rgb[:3*landmarkSize*landmarkSize]
+	e.sampler.draw(rgb, v, toView, landmarkSize)
+	if s.Transposed {
+		transpose(e.transposed, rgb, landmarkSize)
+		rgb = e.transposed
+	}
+	if err := e.landmarks.run(rgb, s.Normalisation); err != nil {
+		return Face{}, fmt.Errorf("locate landmarks: %w", err)
+	}
+	at := e.landmarks.output("landmarks")
+	for i := range f.Landmarks {
+		f.Landmarks[i] = toView.Apply(Point{at[i] * landmarkSize, at[i+5] * landmarkSize})
+	}
+	f.Probability = e.landmarks.output("probability")[1]
+	toAligned, ok := similarity(f.Landmarks[:], e.template)
+	if !ok {
+		f.Probability = 0
+		return f, nil
+	}
+	f.Aligned = make([]float32, 3*faceSize*faceSize)
+	e.sampler.draw(f.Aligned, v, toAligned.inverse(), faceSize)
+	var aligned Landmarks
+	for i, p := range f.Landmarks {
+		aligned[i] = toAligned.Apply(p)
+	}
+	f.Quality = assess(&f, aligned, faceSize)
+	return f, nil
+}
+
+// Real tells whether the landmark network agrees that this is a face.
+func (f *Face) Real() bool { return f.Probability >= minProbability && f.Aligned != nil }
+
+// Embed fills in the embedding of a face that Locate returned.
+func (e *Engine) Embed(f *Face) error {
+	if f.Aligned == nil {
+		return fmt.Errorf("embed face: it has no aligned picture")
+	}
+	if err := e.embedding.run(f.Aligned, e.pack.Pipeline.Embedding.Normalisation); err != nil {
+		return fmt.Errorf("embed face: %w", err)
+	}
+	v := slices.Clone(e.embedding.output("embedding"))
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if !(sum > 0) || math.IsInf(sum, 0) {
+		return fmt.Errorf("embed face: the network gave no direction")
+	}
+	scale := float32(1 / math.Sqrt(sum))
+	for i := range v {
+		v[i] *= scale
+	}
+	f.Embedding = v
+	return nil
+}
+
+// Faces finds every face of a picture, with landmarks, quality and embedding,
+// the largest first.
+func (e *Engine) Faces(v View) ([]Face, error) {
+	found, err := e.Detect(v)
+	if err != nil {
+		return nil, err
+	}
+	var faces []Face
+	for _, d := range found {
+		f, err := e.Locate(v, d)
+		if err != nil {
+			return nil, err
+		}
+		if !f.Real() {
+			continue
+		}
+		if err := e.Embed(&f); err != nil {
+			return nil, err
+		}
+		faces = append(faces, f)
+	}
+	slices.SortStableFunc(faces, func(a, b Face) int {
+		return cmp.Compare(b.Box.Width*b.Box.Height, a.Box.Width*a.Box.Height)
+	})
+	return faces, nil
+}
+
+func transpose(dst, rgb []float32, side int) {
+	for y := range side {
+		for x := range side {
+			copy(dst[(x*side+y)*3:][:3], rgb[(y*side+x)*3:][:3])
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package inference
+
+import "math"
+
+// Reason is a stable code for what is wrong with a face as material for an
+// embedding.
+type Reason string
+
+// The reasons, in the order in which they are reported.
+const (
+	Small     Reason = "small"     // too few pixels between the eyes
+	Blurred   Reason = "blurred"   // out of focus or moving
+	Turned    Reason = "turned"    // looks too far to the side, up or down
+	Dark      Reason = "dark"      // underexposed
+	Bright    Reason = "bright"    // overexposed
+	Flat      Reason = "flat"      // hardly any contrast: fog, backlight, a veil
+	Uncertain Reason = "uncertain" // the networks doubt that it is a face
+)
+
+// Quality says how well a face can be recognised.
+type Quality struct {
+	// Score is the product of one factor in 0..1 for each measure.
+	Score float32
+	// Reasons are the measures whose factor is below one half; none means
+	// that the face is good enough to enrol.
+	Reasons []Reason
+
+	EyeDistance float32 // pixels of the picture
+	Sharpness   float32 // detail in the aligned face relative to its contrast; scale free
+	Yaw         float32 // nose off the midline, in eye distances; 0 looks straight ahead
+	Pitch       float32 // nose off its place between eyes and mouth, in eye-to-mouth distances
+	Brightness  float32 // mean luminance of the face, 0..255
+	Contrast    float32 // standard deviation of that luminance
+}
+
+// ramp is the factor of a measure: 0 at bad, 1 at good and beyond.
+type ramp struct{ bad, good float32 }
+
+func (r ramp) of(v float32) float32 {
+	return min(max((v-r.bad)/(r.good-r.bad), 0), 1)
+}
+
+// assess measures a face: its landmarks in the picture and in the aligned
+// frame, the aligned pixels (side x side RGB), and what the networks thought.
+func assess(f *Face, aligned Landmarks, side int) Quality {
+	q := Quality{EyeDistance: f.Landmarks.EyeDistance()}
+	q.Yaw, q.Pitch = pose(aligned)
+	q.Brightness, q.Contrast, q.Sharpness = texture(f.Aligned, side)
+
+	factors := [...]struct {
+		reason Reason
+		value  float32
+	}{
+		{Small, ramp{6, 26}.of(q.EyeDistance)},
+		{Blurred, ramp{0.04, 0.14}.of(q.Sharpness)},
+		{Turned, min(ramp{0.5, 0.2}.of(abs(q.Yaw)), ramp{0.36, 0.16}.of(abs(q.Pitch)))},
+		{Dark, ramp{15, 60}.of(q.Brightness)},
+		{Bright, ramp{250, 215}.of(q.Brightness)},
+		{Flat, ramp{6, 22}.of(q.Contrast)},
+		{Uncertain, min(ramp{0.3, 0.8}.of(f.Score), ramp{0.4, 0.95}.of(f.Probability))},
+	}
+	q.Score = 1
+	for _, f := range factors {
+		q.Score *= f.value
+		if f.value < 0.5 {
+			q.Reasons = append(q.Reasons, f.reason)
+		}
+	}
+	return q
+}
+
+// pose estimates where a face looks from five landmarks that were already
+// turned upright. A nose stands out from the plane of eyes and mouth, so it
+// moves against them when the head turns.
+func pose(l Landmarks) (yaw, pitch float32) {
+	eyes := Point{(l[0].X + l[1].X) / 2, (l[0].Y + l[1].Y) / 2}
+	mouth := Point{(l[3].X + l[4].X) / 2, (l[3].Y + l[4].Y) / 2}
+	across, down := l.EyeDistance(), mouth.Y-eyes.Y
+	if across < 1 || down < 1 {
+		return 1, 1 // the eyes one behind the other: as turned as can be
+	}
+	along := (l[2].Y - eyes.Y) / down
+	midline := eyes.X + along*(mouth.X-eyes.X)
+	return (l[2].X - midline) / across, along - 0.5
+}
+
+// texture measures the middle of an aligned face, which leaves hair and
+// background out.
+func texture(rgb []float32, side int) (brightness, contrast, sharpness float32) {
+	luma := func(x, y int) float64 {
+		p := rgb[(y*side+x)*3:]
+		return 0.299*float64(p[0]) + 0.587*float64(p[1]) + 0.114*float64(p[2])
+	}
+	var n, sum, squares, laplacian float64
+	for y := side / 4; y < side-side/8; y++ {
+		for x := side / 5; x < side-side/5; x++ {
+			v := luma(x, y)
+			l := luma(x-1, y) + luma(x+1, y) + luma(x, y-1) + luma(x, y+1) - 4*v
+			n++
+			sum += v
+			squares += v * v
+			laplacian += l * l
+		}
+	}
+	mean := sum / n
+	deviation := math.Sqrt(max(squares/n-mean*mean, 0))
+	return float32(mean), float32(deviation), float32(math.Sqrt(laplacian/n) / (deviation + 1))
+}
+
+func abs(v float32) float32 { return max(v, -v) }

@@ -1,0 +1,174 @@
+package inference
+
+import (
+	"image"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func noise(width, height int) View {
+	m := image.NewRGBA(image.Rect(0, 0, width, height))
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range m.Pix {
+		m.Pix[i] = byte(r.Uint32())
+	}
+	return FromImage(m)
+}
+
+func TestUnchangedPictureIsDrawnExactly(t *testing.T) {
+	v := noise(16, 16)
+	got := make([]float32, 3*16*16)
+	new(sampler).draw(got, v, Transform{A: 1, E: 1}, 16)
+	for y := range 16 {
+		for x := range 16 {
+			for c := range 3 {
+				if want := float32(v.Planes[c].Pix[y*v.Planes[c].Stride+4*x+c]); got[(y*16+x)*3+c] != want {
+					t.Fatalf("(%d,%d) channel %d: %v, want %v", x, y, c, got[(y*16+x)*3+c], want)
+				}
+			}
+		}
+	}
+}
+
+func TestHalvedPixelIsTheMeanOfFour(t *testing.T) {
+	m := image.NewGray(image.Rect(0, 0, 4, 4))
+	for i := range m.Pix {
+		m.Pix[i] = byte(10 * i)
+	}
+	got := make([]float32, 3*2*2)
+	new(sampler).draw(got, FromImage(m), Transform{A: 2, E: 2}, 2)
+	for i, want := range []float32{25, 45, 105, 125} {
+		if got[3*i] != want {
+			t.Errorf("pixel %d: %v, want %v", i, got[3*i], want)
+		}
+	}
+}
+
+func TestOutsideOfThePictureIsBlack(t *testing.T) {
+	for name, v := range layouts(t, 64, 48) {
+		got := make([]float32, 3*8*8)
+		new(sampler).draw(got, v, Transform{A: 1, C: 200, E: 1}, 8)
+		for i, x := range got {
+			if math.Abs(float64(x)) > 0.01 {
+				t.Fatalf("%s: value %d is %v", name, i, x)
+			}
+		}
+	}
+}
+
+// The separable way and the general one are two implementations of one
+// definition; a rotation by nothing to speak of selects the general one.
+func TestResizeAndWarpAgree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v := noise(rapid.IntRange(1, 60).Draw(t, "width"), rapid.IntRange(1, 60).Draw(t, "height"))
+		scale := rapid.Float64Range(0.2, 6).Draw(t, "scale")
+		tr := Transform{
+			A: scale, C: rapid.Float64Range(-40, 70).Draw(t, "x"),
+			E: scale, F: rapid.Float64Range(-40, 70).Draw(t, "y"),
+		}
+		const size = 12
+		a, b := make([]float32, 3*size*size), make([]float32, 3*size*size)
+		new(sampler).draw(a, v, tr, size)
+		tr.B, tr.D = 1e-12, 1e-12
+		new(sampler).draw(b, v, tr, size)
+		for i := range a {
+			if math.Abs(float64(a[i]-b[i])) > 1 { // rows are joined with 8-bit weights
+				t.Fatalf("value %d: resize %v, warp %v", i, a[i], b[i])
+			}
+		}
+	})
+}
+
+func TestNoTransformReadsOutsideTheBuffer(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		width, height := rapid.IntRange(1, 9).Draw(t, "width"), rapid.IntRange(1, 9).Draw(t, "height")
+		chroma := make([]byte, 2*(width+width%2)*height)
+		v, err := YUYV(chroma, width, height, 2*(width+width%2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := rapid.Float64Range(-300, 300)
+		tr := Transform{number.Draw(t, "a"), 0, number.Draw(t, "c"), 0, number.Draw(t, "e"), number.Draw(t, "f")}
+		if rapid.Bool().Draw(t, "rotated") {
+			tr.B, tr.D = number.Draw(t, "b"), number.Draw(t, "d")
+		}
+		new(sampler).draw(make([]float32, 3*5*5), v, tr, 5) // a panic fails the test
+	})
+}
+
+func TestSimilarityFindsTheMotion(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		angle := rapid.Float64Range(-3, 3).Draw(t, "angle")
+		scale := rapid.Float64Range(0.1, 10).Draw(t, "scale")
+		want := Transform{
+			A: scale * math.Cos(angle), B: -scale * math.Sin(angle), C: rapid.Float64Range(-500, 500).Draw(t, "x"),
+			D: scale * math.Sin(angle), E: scale * math.Cos(angle), F: rapid.Float64Range(-500, 500).Draw(t, "y"),
+		}
+		from := []Point{{38, 52}, {74, 52}, {56, 72}, {42, 92}, {71, 92}}
+		var to []Point
+		for _, p := range from {
+			to = append(to, want.Apply(p))
+		}
+		got, ok := similarity(from, to)
+		if !ok {
+			t.Fatal("not found")
+		}
+		back := got.inverse()
+		for i, p := range from {
+			if d := dist(got.Apply(p), to[i]); d > 1e-2 {
+				t.Errorf("point %d ends %v pixels off", i, d)
+			}
+			if d := dist(back.Apply(to[i]), p); d > 1e-2 {
+				t.Errorf("point %d comes back %v pixels off", i, d)
+			}
+		}
+	})
+}
+
+func TestSimilarityNeverMirrors(t *testing.T) {
+	from := []Point{{0, 0}, {10, 0}, {0, 10}, {10, 12}}
+	to := []Point{{0, 0}, {-10, 0}, {0, 10}, {-10, 12}} // its mirror image
+	got, ok := similarity(from, to)
+	if ok && got.A*got.E-got.B*got.D < 0 {
+		t.Errorf("%+v mirrors", got)
+	}
+}
+
+func TestSimilarityOfNothingIsRefused(t *testing.T) {
+	nan := float32(math.NaN())
+	for name, points := range map[string][]Point{
+		"one place": {{3, 3}, {3, 3}, {3, 3}},
+		"NaN":       {{nan, 0}, {1, nan}, {0, 1}},
+	} {
+		if got, ok := similarity(points, []Point{{0, 0}, {1, 0}, {0, 1}}); ok {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func dist(a, b Point) float64 { return math.Hypot(float64(a.X-b.X), float64(a.Y-b.Y)) }
+
+func BenchmarkLetterboxOfYUYV(b *testing.B) {
+	v, err := YUYV(make([]byte, 640*480*2), 640, 480, 1280)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rgb, s := make([]float32, 3*192*192), new(sampler)
+	for b.Loop() {
+		s.draw(rgb, v, letterbox(640, 480, 192), 192)
+	}
+}
+
+func BenchmarkAlignmentFromYUYV(b *testing.B) {
+	v, err := YUYV(make([]byte, 640*480*2), 640, 480, 1280)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rgb, s := make([]float32, 3*112*112), new(sampler)
+	for b.Loop() {
+		s.draw(rgb, v, Transform{1.4, 0.1, 200, -0.1, 1.4, 150}, 112)
+	}
+}
