@@ -154,7 +154,7 @@ func warpInside(dst []float32, p *Plane, t Transform, size, k int) {
 		for j := range k {
 			fy := float64(v) + (float64(j)+0.5)*step
 			x0, y0 := t.A*0.5*step+t.B*fy+t.C, t.D*0.5*step+t.E*fy+t.F
-			x, y := int(x0*one), int(y0*one)
+			x, y := int(x0*one)+one>>9, int(y0*one)+one>>9 // rounds what the 8 bits below cut off
 			for u := range out {
 				var sum int
 				for range k {

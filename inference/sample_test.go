@@ -75,7 +75,7 @@ func TestResizeAndWarpAgree(t *testing.T) {
 		tr.B, tr.D = 1e-12, 1e-12
 		new(sampler).draw(b, v, tr, size)
 		for i := range a {
-			if math.Abs(float64(a[i]-b[i])) > 1 { // rows are joined with 8-bit weights
+			if math.Abs(float64(a[i]-b[i])) > 2 { // 8-bit weights, on noise
 				t.Fatalf("value %d: resize %v, warp %v", i, a[i], b[i])
 			}
 		}
