@@ -53,6 +53,10 @@ func Redact(payload []byte) ([]byte, error) {
 	if err := json.Unmarshal(payload, &e); err != nil {
 		return nil, fmt.Errorf("decode stored event: %w", err)
 	}
+	return json.Marshal(e.withoutPerson())
+}
+
+func (e Event) withoutPerson() Event {
 	e.Person, e.Score, e.Confidence = nil, 0, 0
-	return json.Marshal(e)
+	return e
 }
