@@ -107,9 +107,7 @@ func TestDecodeTurnsAPictureUpright(t *testing.T) {
 // subsampled moves by a part of its sample where the size is no multiple of it.
 func within(kind string) float64 {
 	switch kind {
-	case "422", "420", "440":
-		return 5
-	case "411", "410":
+	case "422", "420", "440", "411", "410":
 		return 8
 	}
 	return 0
