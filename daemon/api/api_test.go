@@ -146,7 +146,7 @@ func (d *daemon) Delete(_ context.Context, id string) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	r := Receipt{Person: id, Deleted: noon, Templates: d.people[i].Templates, Events: 1}
+	r := Receipt{Person: id, Templates: d.people[i].Templates, History: 1, Purged: true}
 	d.people = slices.Delete(d.people, i, i+1)
 	return r, nil
 }

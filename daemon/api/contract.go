@@ -7,6 +7,7 @@ import (
 	"iter"
 	"time"
 
+	"facerecd/capture/still"
 	"facerecd/daemon/event"
 	"facerecd/match"
 )
@@ -14,10 +15,10 @@ import (
 // The bounds on what one request may carry. They are checked before anything
 // is decoded.
 const (
-	MaxImages     = 50         // images in one enrolment
-	MaxImageBytes = 16 << 20   // one compressed image
-	MaxPixels     = 50_000_000 // one image, by its header
-	MaxBodyBytes  = 64 << 20   // all of a request's body
+	MaxImages     = 50                     // images in one enrolment
+	MaxImageBytes = still.DefaultMaxBytes  // one compressed image
+	MaxPixels     = still.DefaultMaxPixels // one image, by its header
+	MaxBodyBytes  = 64 << 20               // all of a request's body
 )
 
 // Faces looks at pictures. Its methods are called by several goroutines at
@@ -40,7 +41,7 @@ type Faces interface {
 type Upload struct {
 	Name  string // the file name as sent, or "image 3" when none was
 	Image image.Image
-	Err   error // Reject turns it into a Rejection
+	Err   error // Rejection puts it in words
 }
 
 // Enrollment is the answer to an enrolment.
@@ -82,8 +83,8 @@ type People interface {
 	List(ctx context.Context) ([]match.Person, error)
 	Get(ctx context.Context, id string) (match.Person, error)
 	Rename(ctx context.Context, id, name string) (match.Person, error)
-	// Delete forgets the person and everything made from their face, and
-	// returns when that is on the disk.
+	// Delete forgets the person and everything made from their face; when it
+	// returns, no crash brings them back.
 	Delete(ctx context.Context, id string) (Receipt, error)
 }
 
@@ -93,12 +94,13 @@ var (
 	ErrNameTaken      = errors.New("somebody else has this name")
 )
 
-// Receipt says what a deletion erased.
+// Receipt says what was deleted with a person.
 type Receipt struct {
-	Person    string    `json:"person"`    // id; the name is not repeated
-	Deleted   time.Time `json:"deleted"`   // when it was on the disk
-	Templates int       `json:"templates"` // embeddings erased
-	Events    int       `json:"events"`    // stored events from which the person was removed
+	Person    string `json:"person"`    // id; the name is not repeated
+	Templates int    `json:"templates"` // embeddings deleted
+	History   int    `json:"history"`   // events deleted from the history
+	Queued    int    `json:"queued"`    // events that wait to be published, and go out without the person
+	Purged    bool   `json:"purged"`    // no file holds any of it; false: that is still being seen to
 }
 
 // Events is what happened, and what happens.
@@ -106,10 +108,12 @@ type Events interface {
 	// History returns at most limit stored events, the newest first: those
 	// from before the event with the given id, or the newest when it is empty.
 	History(ctx context.Context, before string, limit int) ([]event.Event, error)
-	// Subscribe returns the events from now on. The channel is closed when ctx
-	// ends, or earlier when its reader falls too far behind: a client then
-	// comes back with the last id it saw and is given what it missed.
-	// Subscribe must not depend on the channel being drained after ctx ended.
+	// Subscribe returns the events from now on, each after it is in the
+	// history, and closes the channel when ctx ends, whether or not anybody
+	// still reads it. A reader that falls behind may lose events only when the
+	// channel's buffer is full, or else the channel is closed: the stream then
+	// ends, and its client comes back with the last id it saw and is given what
+	// it missed.
 	Subscribe(ctx context.Context) <-chan event.Event
 }
 

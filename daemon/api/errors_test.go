@@ -56,8 +56,8 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		foreign  = "A web page of another origin may not change anything here; send the request from a program, or from this server's own page."
 		elsewise = "This port answers to localhost only; use http://127.0.0.1 in the address, or set http.token_file to use another name."
 		nothing  = "There is nothing at this address; /openapi.yaml lists what there is."
-		notImage = "This is neither a JPEG nor a PNG, whatever its name says; send a photo in one of these formats."
-		damaged  = "The image is damaged or cut short; send the original file again."
+		notImage = "This is not a picture: send a JPEG or PNG file."
+		cutShort = "The picture is cut short: send the whole file again."
 		unusable = "None of the images could be used, so nobody was enrolled; rejected says why for each of them."
 		oneAtA   = "Recognition takes one image a request; send the others one by one."
 	)
@@ -117,12 +117,12 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		"no boundary":            {withHeader(request{method: "POST", path: "/register", body: strings.NewReader("x")}, "Content-Type", "multipart/form-data"), 415, CodeMediaType, "Send multipart/form-data with a field name and one or more files as images, as curl -F does.", ""},
 		"body cut short":         {withHeader(request{method: "POST", path: "/register", body: strings.NewReader("--b\r\nContent-Disposition: form-data; name=images; filename=a.jpg\r\n\r\nxx")}, "Content-Type", "multipart/form-data; boundary=b"), 400, CodeBodyMalformed, broken, ""},
 		"text named .jpg":        {register(field{"name", "", "ana"}, field{"images", "a.jpg", "hello"}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "not_an_image", notImage)},
-		"empty file":             {register(field{"name", "", "ana"}, field{"images", "a.jpg", ""}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "empty", "The file is empty; send the photo again.")},
-		"truncated JPEG":         {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(800, 400)[:700]}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "corrupt", damaged)},
-		"60 megapixels":          {register(field{"name", "", "ana"}, field{"images", "a.png", hugeHeader(10000, 6000)}), 422, CodeNoUsableImage, unusable, rejected("a.png", "too_many_pixels", "The picture has over 50 megapixels; send a smaller copy.")},
-		"17 MiB":                 {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(8, 4) + strings.Repeat("x", MaxImageBytes)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "too_large_bytes", "The file is over 16 MiB; send a smaller copy.")},
+		"empty file":             {register(field{"name", "", "ana"}, field{"images", "a.jpg", ""}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "empty", "The picture is empty: send a JPEG or PNG file.")},
+		"truncated JPEG":         {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(800, 400)[:700]}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "truncated", cutShort)},
+		"60 megapixels":          {register(field{"name", "", "ana"}, field{"images", "a.png", hugeHeader(10000, 6000)}), 422, CodeNoUsableImage, unusable, rejected("a.png", "too_many_pixels", "The picture is 10000x6000 pixels, more than the 50 megapixels allowed: send a smaller one.")},
+		"17 MiB":                 {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(8, 4) + strings.Repeat("x", MaxImageBytes)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "too_large_bytes", "The picture is over 16 MiB: send a smaller one.")},
 		"no face":                {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(4, 8)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "no_face", "There is no face in it; send a photo that shows one.")},
-		"image in a wrong field": {register(field{"name", "", "ana"}, field{"photo", "a.jpg", photo(8, 4)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "unknown_field", "It was sent in the form field 'photo'; send images in the field images.")},
+		"image in a wrong field": {register(field{"name", "", "ana"}, field{"photo", "a.jpg", photo(8, 4)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "unknown_field", "It was sent in the form field 'photo': send images in the field images.")},
 		"enrolment fails":        {full, 500, CodeInternal, internal, ""},
 		"enrolment panics":       {panics, 500, CodeInternal, internal, ""},
 		"daemon's own problem":   {choosing, 503, CodeNotReady, "The models are being loaded; try again in a minute.", ""},
@@ -133,12 +133,13 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		"recognise two":              {request{method: "POST", path: "/recognize", form: []field{photoField, photoField}}, 400, CodeTooManyImages, oneAtA, ""},
 		"recognise text":             {raw("hello"), 415, "not_an_image", notImage, ""},
 		"recognise text in a form":   {request{method: "POST", path: "/recognize", form: []field{{"image", "a.jpg", "hello"}}}, 415, "not_an_image", notImage, ""},
-		"recognise an empty file":    {request{method: "POST", path: "/recognize", form: []field{{"image", "a.jpg", ""}}}, 422, "empty", "The file is empty; send the photo again.", ""},
-		"recognise a truncated JPEG": {raw(photo(800, 400)[:700]), 422, "corrupt", damaged, ""},
-		"recognise 60 megapixels":    {raw(hugeHeader(10000, 6000)), 413, "too_many_pixels", "The picture has over 50 megapixels; send a smaller copy.", ""},
-		"recognise 17 MiB":           {request{method: "POST", path: "/recognize", body: io.MultiReader(strings.NewReader("\xff\xd8"), io.LimitReader(zeros{}, MaxImageBytes))}, 413, "too_large_bytes", "The file is over 16 MiB; send a smaller copy.", ""},
-		"recognise 17 MiB announced": {raw(strings.Repeat("x", MaxImageBytes+1)), 413, "too_large_bytes", "The file is over 16 MiB; send a smaller copy.", ""},
-		"recognise a wrong field":    {request{method: "POST", path: "/recognize", form: []field{{"photo", "a.jpg", photo(8, 4)}}}, 400, "unknown_field", "It was sent in the form field 'photo'; send images in the field images.", ""},
+		"recognise an empty file":    {request{method: "POST", path: "/recognize", form: []field{{"image", "a.jpg", ""}}}, 422, "empty", "The picture is empty: send a JPEG or PNG file.", ""},
+		"recognise a truncated JPEG": {raw(photo(800, 400)[:700]), 422, "truncated", cutShort, ""},
+		"recognise a damaged PNG":    {raw(strings.Replace(pngPhoto(8, 4), "IDAT", "IDAX", 1)), 422, "corrupt", "The picture is damaged (png: invalid format: invalid checksum): open it in another program and save it again.", ""},
+		"recognise 60 megapixels":    {raw(hugeHeader(10000, 6000)), 413, "too_many_pixels", "The picture is 10000x6000 pixels, more than the 50 megapixels allowed: send a smaller one.", ""},
+		"recognise 17 MiB":           {request{method: "POST", path: "/recognize", body: io.MultiReader(strings.NewReader("\xff\xd8"), io.LimitReader(zeros{}, MaxImageBytes))}, 413, "too_large_bytes", "The picture is over 16 MiB: send a smaller one.", ""},
+		"recognise 17 MiB announced": {raw(strings.Repeat("x", MaxImageBytes+1)), 413, "too_large_bytes", "The picture is over 16 MiB: send a smaller one.", ""},
+		"recognise a wrong field":    {request{method: "POST", path: "/recognize", form: []field{{"photo", "a.jpg", photo(8, 4)}}}, 400, "unknown_field", "It was sent in the form field 'photo': send images in the field images.", ""},
 		"a score that is no number":  {nan, 500, CodeInternal, internal, ""},
 
 		// people

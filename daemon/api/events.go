@@ -96,7 +96,9 @@ func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	for ok := true; ok; {
 		select {
 		case e, open := <-live:
-			ok = open && (told[e.ID] || out.event(e))
+			// A buffer that was full may have lost an event before this one.
+			lost := cap(live) > 1 && len(live) >= cap(live)-1
+			ok = open && !lost && (told[e.ID] || out.event(e))
 		case <-tick.C:
 			ok = out.write([]byte(": still here\n\n"))
 		case <-ctx.Done():

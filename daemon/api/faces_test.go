@@ -40,11 +40,11 @@ func TestRegisterTakesWhatProgramsSend(t *testing.T) {
 		"other fields":              {"/register", []field{{"note", "", "x"}, name, image("images")}, 1, nil},
 		"PNG":                       {"/register", []field{name, {"images", "a.png", pngPhoto(8, 4)}}, 1, nil},
 		"50 images":                 {"/register", append(images(50)[1:], name), 50, nil},
-		"a good one and two bad":    {"/register", []field{name, {"images", "b.txt", "hello"}, image("images"), {"images", "c.jpg", photo(4, 8)}}, 1, []Rejection{{"b.txt", "not_an_image", "This is neither a JPEG nor a PNG, whatever its name says; send a photo in one of these formats."}, {"c.jpg", "no_face", "There is no face in it; send a photo that shows one."}}},
-		"one too large among good":  {"/register", []field{name, {"images", "b.jpg", photo(8, 4) + strings.Repeat("x", MaxImageBytes)}, image("images")}, 1, []Rejection{{"b.jpg", "too_large_bytes", "The file is over 16 MiB; send a smaller copy."}}},
-		"one in a field of its own": {"/register", []field{name, image("images"), image("photo")}, 1, []Rejection{{"a.jpg", "unknown_field", "It was sent in the form field 'photo'; send images in the field images."}}},
-		"a path for a file name":    {"/register", []field{name, {"images", "../../etc/passwd", "root"}, image("images")}, 1, []Rejection{{"passwd", "not_an_image", "This is neither a JPEG nor a PNG, whatever its name says; send a photo in one of these formats."}}},
-		"no file name":              {"/register", []field{name, image("images"), {"images", "", "a.jpg"}}, 1, []Rejection{{"image 2", "not_an_image", "This is neither a JPEG nor a PNG, whatever its name says; send a photo in one of these formats."}}},
+		"a good one and two bad":    {"/register", []field{name, {"images", "b.txt", "hello"}, image("images"), {"images", "c.jpg", photo(4, 8)}}, 1, []Rejection{{"b.txt", "not_an_image", "This is not a picture: send a JPEG or PNG file."}, {"c.jpg", "no_face", "There is no face in it; send a photo that shows one."}}},
+		"one too large among good":  {"/register", []field{name, {"images", "b.jpg", photo(8, 4) + strings.Repeat("x", MaxImageBytes)}, image("images")}, 1, []Rejection{{"b.jpg", "too_large_bytes", "The picture is over 16 MiB: send a smaller one."}}},
+		"one in a field of its own": {"/register", []field{name, image("images"), image("photo")}, 1, []Rejection{{"a.jpg", "unknown_field", "It was sent in the form field 'photo': send images in the field images."}}},
+		"a path for a file name":    {"/register", []field{name, {"images", "../../etc/passwd", "root"}, image("images")}, 1, []Rejection{{"passwd", "not_an_image", "This is not a picture: send a JPEG or PNG file."}}},
+		"no file name":              {"/register", []field{name, image("images"), {"images", "", "a.jpg"}}, 1, []Rejection{{"image 2", "not_an_image", "This is not a picture: send a JPEG or PNG file."}}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			d := &daemon{}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -15,7 +16,8 @@ func TestAnswers(t *testing.T) {
 		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2}`, id(1), name)
 	}
 	seen := func(n int) string {
-		return fmt.Sprintf(`{"v":1,"id":%q,"type":"recognized","time":"2026-11-24T12:00:00Z","device":"pi","camera":"door","track":"t","person":{"id":%q,"name":"Ana"},"score":0.5,"confidence":0.9,"box":[0,0,0,0],"frame":[640,480],"quality":0,"seen_for_ms":0}`, id(n), id(1))
+		data, _ := json.Marshal(sighting(n)) // as on MQTT
+		return string(data)
 	}
 	sick := func(s *Server) {
 		s.Health = func() Health {
@@ -38,8 +40,8 @@ func TestAnswers(t *testing.T) {
 		"no people":         {get("/api/v1/people"), true, `{"people":[]}`},
 		"person":            {get("/api/v1/people/" + id(1)), false, person("Ana")},
 		"rename":            {patch("/api/v1/people/"+id(1), `{"name":" Ana María "}`), false, person("Ana María")},
-		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"deleted":"2026-11-24T12:00:00Z","templates":2,"events":1}`, id(1))},
-		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"deleted":"2026-11-24T12:00:00Z","templates":2,"events":1}`, id(1))},
+		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"history":1,"queued":0,"purged":true}`, id(1))},
+		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"history":1,"queued":0,"purged":true}`, id(1))},
 
 		"events":      {get("/api/v1/events"), false, `{"events":[` + seen(3) + `,` + seen(2) + `,` + seen(1) + `]}`},
 		"last events": {get("/api/v1/events?limit=2"), false, `{"events":[` + seen(3) + `,` + seen(2) + `]}`},

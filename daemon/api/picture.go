@@ -1,59 +1,61 @@
 package api
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"image"
-	_ "image/jpeg"
-	_ "image/png"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"facerecd/capture/still"
 )
 
-// pictureError is why an image cannot be used before anybody looked for faces.
-type pictureError struct {
-	reason string
-	status int // of the answer when it was the request's only image
-	detail string
-}
-
-func (e *pictureError) Error() string { return e.detail }
+// unknownField is the code of an image whose form field nobody reads.
+const unknownField still.Code = "unknown_field"
 
 func errImageTooLarge() error {
-	return &pictureError{"too_large_bytes", http.StatusRequestEntityTooLarge, "The file is over 16 MiB; send a smaller copy."}
+	return &still.Error{Code: still.TooLargeBytes, Text: fmt.Sprintf("the picture is over %d MiB: send a smaller one", MaxImageBytes>>20)}
 }
 
-// decode makes a picture of data, upright, after checking its header against
-// the bounds. Its error is a *pictureError.
+func errUnknownField(field string) error {
+	return &still.Error{Code: unknownField, Text: fmt.Sprintf("it was sent in the form field '%s': send images in the field images", clip(field))}
+}
+
 func decode(data []byte) (image.Image, error) {
-	if len(data) == 0 {
-		return nil, &pictureError{"empty", http.StatusUnprocessableEntity, "The file is empty; send the photo again."}
-	}
-	cfg, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if errors.Is(err, image.ErrFormat) {
-		return nil, &pictureError{"not_an_image", http.StatusUnsupportedMediaType, "This is neither a JPEG nor a PNG, whatever its name says; send a photo in one of these formats."}
-	}
-	if err == nil && cfg.Width*cfg.Height > MaxPixels {
-		return nil, &pictureError{"too_many_pixels", http.StatusRequestEntityTooLarge, "The picture has over 50 megapixels; send a smaller copy."}
-	}
-	img, _, err := image.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, &pictureError{"corrupt", http.StatusUnprocessableEntity, "The image is damaged or cut short; send the original file again."}
-	}
-	return img, nil
+	return still.Decode(data, still.Limits{MaxBytes: MaxImageBytes, MaxPixels: MaxPixels})
 }
 
 // Rejection is what the answer says about an upload whose Err is set.
 func (u Upload) Rejection() Rejection {
-	r := Rejection{Image: u.Name, Reason: "corrupt", Detail: u.Err.Error()}
-	if e, ok := errors.AsType[*pictureError](u.Err); ok {
-		r.Reason = e.reason
+	r := Rejection{Image: u.Name, Reason: string(still.Corrupt), Detail: sentence(u.Err.Error())}
+	if e, ok := errors.AsType[*still.Error](u.Err); ok {
+		r.Reason = string(e.Code)
 	}
 	return r
 }
 
+// pictureProblem is the answer when a request's only image cannot be used.
 func pictureProblem(err error) error {
-	if e, ok := errors.AsType[*pictureError](err); ok {
-		return problem(e.status, e.reason, e.detail)
+	e, ok := errors.AsType[*still.Error](err)
+	if !ok {
+		return err
 	}
-	return err
+	status := http.StatusUnprocessableEntity
+	switch e.Code {
+	case still.NotAnImage, still.Unsupported:
+		status = http.StatusUnsupportedMediaType
+	case still.TooLargeBytes, still.TooManyPixels:
+		status = http.StatusRequestEntityTooLarge
+	case unknownField:
+		status = http.StatusBadRequest
+	}
+	return problem(status, string(e.Code), sentence(e.Text))
+}
+
+// sentence makes one of an error's text.
+func sentence(text string) string {
+	first, n := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[n:], ".") + "."
 }

@@ -94,6 +94,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Body != http.NoBody && r.Body != nil {
+		// In a copy: net/http looks at its request's body to know what of it
+		// is left.
+		r = r.WithContext(r.Context())
 		r.Body = newSteadyBody(w, r.Body)
 	}
 	if _, pattern := s.mux.Handler(r); pattern == "" {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -166,8 +167,9 @@ func TestStreamDeliversEventsAsTheyHappen(t *testing.T) {
 			}
 			got.WriteString(line)
 		}
+		wire, _ := json.Marshal(sighting(1)) // as on MQTT
 		want := "retry: 2000\n\nid: " + id(1) + "\nevent: recognized\ndata: " +
-			`{"v":1,"id":"` + id(1) + `","type":"recognized","time":"2026-11-24T12:00:00Z","device":"pi","camera":"door","track":"t","person":{"id":"` + id(1) + `","name":"Ana"},"score":0.5,"confidence":0.9,"box":[0,0,0,0],"frame":[640,480],"quality":0,"seen_for_ms":0}` + "\n\n"
+			string(wire) + "\n\n"
 		if got.String() != want {
 			t.Errorf("got\n%swant\n%s", got.String(), want)
 		}
@@ -203,7 +205,7 @@ func TestStreamTellsWhatWasMissedOnceAndInOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := &daemon{live: make(chan event.Event, len(tt.live))}
+				d := &daemon{live: make(chan event.Event, 8)}
 				for n := range tt.history {
 					d.history = append(d.history, sighting(n+1))
 				}
@@ -227,19 +229,34 @@ func TestStreamTellsWhatWasMissedOnceAndInOrder(t *testing.T) {
 }
 
 func TestStreamEndsWhenItsReaderFallsBehind(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &daemon{live: make(chan event.Event)}
-		close(d.live)
-		ln, stop := serve(t, d)
-		c, body := openStream(t, ln, "")
-		defer c.Close()
-		if _, err := io.ReadAll(body); err != nil {
-			t.Errorf("the stream broke off: %v", err)
-		}
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	for name, live := range map[string]func() chan event.Event{
+		"channel closed": func() chan event.Event {
+			live := make(chan event.Event)
+			close(live)
+			return live
+		},
+		"buffer full": func() chan event.Event {
+			live := make(chan event.Event, 3)
+			for n := range 3 {
+				live <- sighting(n + 5) // who knows what was before them
+			}
+			return live
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ln, stop := serve(t, &daemon{live: live()})
+				c, body := openStream(t, ln, "")
+				defer c.Close()
+				if rest, err := io.ReadAll(body); err != nil || string(rest) != "retry: 2000\n\n" {
+					t.Errorf("got %q, %v", rest, err)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }
 
 func TestStreamsHaveABound(t *testing.T) {
@@ -330,10 +347,11 @@ func TestRequestsMayFinishWhenTheDaemonStops(t *testing.T) {
 				if err != nil && err.Error() != tt.err || err == nil && tt.err != "" {
 					t.Errorf("got %v, want %q", err, tt.err)
 				}
-				if stored := len(d.people) > 0; stored != (tt.status == 201) {
-					t.Errorf("stored is %v", d.people)
-				}
 				time.Sleep(2 * time.Minute) // the deaf one ends, too
+				people, _ := d.List(t.Context())
+				if stored := len(people) > 0; stored != (tt.status == 201 || tt.deaf) {
+					t.Errorf("stored is %v", people)
+				}
 			})
 		})
 	}
@@ -350,7 +368,7 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 		status int // 0: closed without an answer
 	}{
 		"nothing":           {"", "", 0, headerPatience, 0},
-		"half a header":     {"GET / HTTP/1.1\r\nHost", "", 0, headerPatience, 0},
+		"half a header":     {"GET / HTTP/1.1\r\nHost", "", 0, headerPatience, 400},
 		"a header in drips": {"GET / HTTP/1.1\r\n", "X: y\r\n", time.Second, headerPatience, 0},
 		"no body":           {head, "", 0, bodyPatience, 408},
 		"half a body":       {head + part, "", 0, bodyPatience + time.Second, 408},

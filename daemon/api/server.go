@@ -22,7 +22,9 @@ import (
 const (
 	headerPatience = 5 * time.Second  // for a request's header
 	idlePatience   = 60 * time.Second // between two requests of one connection
-	writePatience  = 10 * time.Second // for one answer, or one event of a stream, to be taken
+	// For one answer, or one event of a stream, to be taken. It is longer than
+	// bodyPatience, which net/http may spend on an unread body before it writes.
+	writePatience  = 20 * time.Second
 	maxHeaderBytes = 16 << 10
 
 	// Together they are the second within which Run ends.

@@ -84,11 +84,7 @@ func (f *form) add(part *multipart.Part, held *share) error {
 		}
 		f.images = append(f.images, img)
 	case part.FileName() != "":
-		f.images = append(f.images, encoded{name: f.label(part), err: &pictureError{
-			reason: "unknown_field",
-			status: http.StatusBadRequest,
-			detail: fmt.Sprintf("It was sent in the form field '%s'; send images in the field images.", clip(field)),
-		}})
+		f.images = append(f.images, encoded{name: f.label(part), err: errUnknownField(field)})
 	case field == "name":
 		value, err := held.readAll(part, maxFieldSize)
 		if errors.Is(err, errTooLong) {
