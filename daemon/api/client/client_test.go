@@ -1,0 +1,257 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/jpeg"
+	"iter"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"facerecd/daemon/api"
+	"facerecd/daemon/event"
+	"facerecd/match"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+func id(n int) string { return fmt.Sprintf("01M86PTPG0%016d", n) }
+
+// daemon stands behind a real api.Server.
+type daemon struct {
+	mu      sync.Mutex
+	people  []match.Person
+	history []event.Event // oldest first
+	live    map[chan event.Event]bool
+}
+
+func (d *daemon) Enroll(_ context.Context, name string, images iter.Seq[api.Upload]) (api.Enrollment, error) {
+	e := api.Enrollment{Person: match.Person{ID: id(1), Name: name, Created: noon, Updated: noon}}
+	for u := range images {
+		if u.Err != nil {
+			e.Rejected = append(e.Rejected, u.Rejection())
+			continue
+		}
+		e.Accepted++
+	}
+	e.Person.Templates = e.Accepted
+	d.people = []match.Person{e.Person}
+	return e, nil
+}
+
+func (d *daemon) Recognize(_ context.Context, img image.Image) (api.Recognition, error) {
+	return api.Recognition{
+		Frame: [2]int{img.Bounds().Dx(), img.Bounds().Dy()},
+		Faces: []api.Face{{Reasons: []string{}, Person: &event.Person{ID: id(1), Name: "Ana"}, Score: 0.5}},
+	}, nil
+}
+
+func (d *daemon) List(context.Context) ([]match.Person, error) { return d.people, nil }
+
+func (d *daemon) Get(_ context.Context, id string) (match.Person, error) {
+	for _, p := range d.people {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return match.Person{}, api.ErrPersonNotFound
+}
+
+func (d *daemon) Rename(ctx context.Context, id, name string) (match.Person, error) {
+	p, err := d.Get(ctx, id)
+	p.Name = name
+	return p, err
+}
+
+func (d *daemon) Delete(ctx context.Context, id string) (api.Receipt, error) {
+	p, err := d.Get(ctx, id)
+	return api.Receipt{Person: p.ID, Templates: p.Templates, Purged: true}, err
+}
+
+func (d *daemon) History(_ context.Context, before string, limit int) ([]event.Event, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	events := d.history
+	if i := slices.IndexFunc(events, func(e event.Event) bool { return e.ID == before }); i >= 0 {
+		events = events[:i]
+	}
+	events = slices.Clone(events[max(0, len(events)-limit):])
+	slices.Reverse(events)
+	return events, nil
+}
+
+func (d *daemon) Subscribe(ctx context.Context) <-chan event.Event {
+	events := make(chan event.Event, 16)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.live == nil {
+		d.live = map[chan event.Event]bool{}
+	}
+	d.live[events] = true
+	context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.live, events)
+		close(events)
+	})
+	return events
+}
+
+func (d *daemon) happen(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.history = append(d.history, sighting(n))
+	for events := range d.live {
+		events <- sighting(n)
+	}
+}
+
+func sighting(n int) event.Event {
+	return event.Event{V: 1, ID: id(n), Type: event.Recognized, Time: noon, Camera: "door", Person: &event.Person{ID: id(1), Name: "Ana"}}
+}
+
+// start serves d, and returns a client for it.
+func start(t *testing.T, d *daemon, token string) (*Client, *httptest.Server) {
+	s := &api.Server{
+		Listen: "127.0.0.1:4000", Token: token, Version: "1.0", Faces: d, People: d, Events: d,
+		Health: func() api.Health { return api.Health{Status: api.StatusOK} },
+		Log:    slog.New(slog.DiscardHandler),
+	}
+	srv := httptest.NewServer(s.Handler())
+	t.Cleanup(srv.Close)
+	return &Client{BaseURL: srv.URL, Token: token, HTTP: srv.Client()}, srv
+}
+
+func write(t *testing.T, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func photo() []byte {
+	var b bytes.Buffer
+	_ = jpeg.Encode(&b, image.NewGray(image.Rect(0, 0, 8, 4)), nil)
+	return b.Bytes()
+}
+
+func equal[T any](t *testing.T, what string, got T, err error, want T) {
+	t.Helper()
+	if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+		t.Errorf("%s: got %+v, %v\nwant %+v", what, got, err, want)
+	}
+}
+
+func TestTheClientSpeaksTheContract(t *testing.T) {
+	c, _ := start(t, &daemon{}, "correct-horse-battery-staple")
+	ctx := t.Context()
+	ana := match.Person{ID: id(1), Name: "Ana \"María\"", Created: noon, Updated: noon, Templates: 2}
+
+	good, bad := write(t, "a \"b\".jpg", photo()), write(t, "b.txt", []byte("hello"))
+	enrolled, err := c.Register(ctx, ana.Name, []string{good, bad, good})
+	equal(t, "Register", enrolled, err, api.Enrollment{Person: ana, Accepted: 2, Rejected: []api.Rejection{{
+		Image: "b.txt", Reason: "not_an_image", Detail: "This is not a picture: send a JPEG or PNG file.",
+	}}})
+	found, err := c.Recognize(ctx, good)
+	if err != nil || found.Frame != [2]int{8, 4} || len(found.Faces) != 1 || *found.Faces[0].Person != (event.Person{ID: id(1), Name: "Ana"}) {
+		t.Errorf("Recognize: %+v, %v", found, err)
+	}
+	people, err := c.People(ctx)
+	equal(t, "People", people, err, []match.Person{ana})
+	person, err := c.Person(ctx, id(1))
+	equal(t, "Person", person, err, ana)
+	ana.Name = "Bea"
+	person, err = c.Rename(ctx, id(1), "Bea")
+	equal(t, "Rename", person, err, ana)
+	receipt, err := c.Delete(ctx, id(1))
+	equal(t, "Delete", receipt, err, api.Receipt{Person: id(1), Templates: 2, Purged: true})
+	health, err := c.Health(ctx)
+	equal(t, "Health", health, err, api.Health{Status: "ok", Version: "1.0"})
+}
+
+func TestErrorsAreTheDaemonsSentences(t *testing.T) {
+	d := &daemon{}
+	c, _ := start(t, d, "correct-horse-battery-staple")
+	ctx := t.Context()
+	_, err := c.Register(ctx, "ana", []string{write(t, "a.jpg", []byte("hello"))})
+	p, ok := errors.AsType[*api.Problem](err)
+	if !ok || p.Code != api.CodeNoUsableImage || len(p.Rejected) != 1 || p.Rejected[0].Image != "a.jpg" {
+		t.Errorf("got %#v", err)
+	}
+
+	_, notFound := c.Rename(ctx, "../healthz", "x")
+	_, noName := c.Register(ctx, " ", []string{write(t, "a.jpg", photo())})
+	c.Token = "wrong"
+	_, wrongToken := c.People(ctx)
+	for want, err := range map[string]error{
+		"There is no person with this id; GET /api/v1/people lists them.":         notFound,
+		"The name is empty; send the person's name in the form field name.":       noName,
+		"This is not the token; the file http.token_file on the device holds it.": wrongToken,
+	} {
+		if err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestPhotosThatCannotBeSentAreNamedBeforeAnythingIs(t *testing.T) {
+	c := &Client{BaseURL: "http://127.0.0.1:1"}
+	dir := t.TempDir()
+	big := filepath.Join(dir, "big.jpg")
+	if err := os.WriteFile(big, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(big, api.MaxBodyBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		dir + "/none.jpg": "open photo: open " + dir + "/none.jpg: no such file or directory",
+		dir:               "open photo: " + dir + " is not a file",
+		big:               "the photos are over 64 MiB together; send fewer at a time: another request for the same name adds to that person",
+	} {
+		if _, err := c.Register(t.Context(), "ana", []string{path}); err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func TestNoDaemonIsSaidSo(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{BaseURL: "http://" + ln.Addr().String()}
+	_ = ln.Close()
+	want := fmt.Sprintf(`no facerecd at %s; start it with "facerecd run" or "systemctl start facerecd": `, c.BaseURL)
+	if _, err := c.People(t.Context()); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnotherServerIsNotTakenForTheDaemon(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	c := &Client{BaseURL: srv.URL + "/", HTTP: srv.Client()}
+	want := srv.URL + `/ answered "404 Not Found" and no problem document: is that a facerecd?`
+	if _, err := c.People(t.Context()); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
