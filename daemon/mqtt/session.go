@@ -1,0 +1,235 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+)
+
+// window is how many messages may be on their way. One would cost a round trip
+// for each event of a backlog; with some, one write to the outbox takes several
+// off. It stays below the 20 that mosquitto allows by default.
+const window = 16
+
+var errNoAck = errors.New("the broker acknowledges nothing")
+
+// session is what a Publisher does over one connection.
+type session struct {
+	*Publisher
+	link *link
+
+	flying  []flight // on their way, oldest first
+	after   uint64   // the newest event that was handed over
+	landed  []uint64 // acknowledged events that are still to be taken off the outbox
+	more    bool     // the outbox may have more to send
+	closing bool     // nothing but what is flying matters any more
+	ackErr  string   // what was logged last about the outbox
+}
+
+// flight is a message on its way. Its seq is 0 when it is no event.
+type flight struct {
+	seq   uint64
+	token paho.Token
+	since time.Time
+}
+
+// run returns nil when ctx ended and everything was said, with the connection
+// closed in any case.
+func (s *session) run(ctx context.Context) error {
+	flush := or(s.FlushTimeout, DefaultFlushTimeout)
+	over := make(chan struct{})
+	defer close(over)
+	// A blocked write hears of ctx by this alone.
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(flush):
+			s.link.cut()
+		case <-over:
+		}
+	})()
+
+	err := s.publish(ctx)
+	if err == nil {
+		err = s.farewell(flush)
+	}
+	s.settle()
+	if err != nil {
+		s.link.drop() // and the broker publishes the will
+		return err
+	}
+	s.link.close()
+	return nil
+}
+
+// publish works until ctx ends.
+func (s *session) publish(ctx context.Context) error {
+	s.send(0, s.Topics.Availability(), true, []byte(Online))
+	s.allStale()
+	s.more = true
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if err := s.step(ctx.Done(), tick.C); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// farewell publishes what is left, for three quarters of the time, and then
+// says offline.
+func (s *session) farewell(d time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), d*3/4)
+	defer cancel()
+	s.more = true
+	for (s.more || len(s.flying) > 0) && ctx.Err() == nil {
+		if err := s.step(ctx.Done(), nil); err != nil {
+			return err
+		}
+	}
+	s.closing = true
+	s.send(0, s.Topics.Availability(), true, []byte(Offline))
+	ctx, cancel = context.WithTimeout(context.Background(), d/4)
+	defer cancel()
+	for len(s.flying) > 0 {
+		if ctx.Err() != nil {
+			return errNoAck
+		}
+		if err := s.step(ctx.Done(), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step sends what may be sent, and waits until something happens.
+func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
+	s.fill()
+	var head <-chan struct{}
+	if len(s.flying) > 0 {
+		head = s.flying[0].token.Done()
+	}
+	s.mu.Lock()
+	changed := s.signal()
+	s.mu.Unlock()
+	select {
+	case <-done:
+	case <-s.link.lost:
+		return s.link.reason
+	case <-head:
+		return s.land()
+	case <-s.Outbox.Appended():
+		s.more = true
+	case <-changed:
+	case <-tick:
+		return s.look()
+	}
+	return nil
+}
+
+// fill hands messages to the broker as far as the window allows: states first,
+// as they are few and short-lived.
+func (s *session) fill() {
+	for !s.closing && len(s.flying) < window {
+		camera, payload, ok := s.takeStale()
+		if !ok {
+			break
+		}
+		s.send(0, s.Topics.Present(camera), true, payload)
+	}
+	room := window - len(s.flying)
+	if s.closing || !s.more || room <= 0 {
+		return
+	}
+	events, err := s.Outbox.Pending(s.after, room)
+	if err != nil {
+		s.complain(err)
+		s.more = false // look tries again
+		return
+	}
+	s.more = len(events) == room
+	for _, e := range events {
+		s.send(e.Seq, e.Topic, false, e.Payload)
+		s.after = e.Seq
+	}
+}
+
+func (s *session) send(seq uint64, topic string, retained bool, payload []byte) {
+	s.flying = append(s.flying, flight{seq, s.link.publish(topic, retained, payload), time.Now()})
+	if seq != 0 {
+		s.published.Add(1)
+	}
+}
+
+// land takes in what has been acknowledged, in order: an event whose
+// predecessor is still on its way stays in the outbox with it.
+func (s *session) land() error {
+	for len(s.flying) > 0 {
+		f := s.flying[0]
+		select {
+		case <-f.token.Done():
+		default:
+			s.settle()
+			return nil
+		}
+		if err := f.token.Error(); err != nil {
+			// Paho fails the tokens before it says why.
+			select {
+			case <-s.link.lost:
+				return s.link.reason
+			case <-time.After(100 * time.Millisecond):
+				return fmt.Errorf("publish: %w", err)
+			}
+		}
+		s.flying = s.flying[1:]
+		if f.seq != 0 {
+			s.landed = append(s.landed, f.seq)
+			s.acked.Add(1)
+		}
+	}
+	s.settle()
+	return nil
+}
+
+// settle takes acknowledged events off the outbox, all at once: each call costs
+// a write to the disk. What cannot be taken off now is tried again, and is at
+// worst published twice.
+func (s *session) settle() {
+	if len(s.landed) == 0 {
+		return
+	}
+	if err := s.Outbox.Ack(s.landed...); err != nil {
+		s.complain(err)
+		return
+	}
+	s.landed = s.landed[:0]
+}
+
+// look finds, once a second, what no signal tells.
+func (s *session) look() error {
+	if len(s.flying) > 0 {
+		if time.Since(s.flying[0].since) > or(s.AckTimeout, DefaultAckTimeout) {
+			return errNoAck
+		}
+		return nil
+	}
+	s.settle()
+	if waiting, _ := s.Outbox.Backlog(); waiting > 0 && len(s.landed) == 0 {
+		// Reading failed, or the outbox held events back while it took a
+		// deleted person out of them.
+		s.after, s.more = 0, true
+	}
+	return nil
+}
+
+// complain logs what is wrong with the outbox, once as long as it is the same.
+func (s *session) complain(err error) {
+	if s.ackErr == err.Error() {
+		return
+	}
+	s.ackErr = err.Error()
+	s.Log.Warn("the outbox of events fails, trying again", "err", err)
+}
