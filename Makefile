@@ -1,0 +1,88 @@
+# `make` lists the targets. Everything that is fetched or built lands in .cache/
+# and bin/, which git ignores.
+
+GO        ?= go
+PYTHON    ?= python3
+FUZZTIME  ?= 20s
+LFW       ?=
+
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# A checkout that belongs to somebody else, as in CI, must build too; the version
+# comes from the ldflags. Debian keeps mosquitto and ldconfig in sbin.
+export GOFLAGS += -buildvcs=false
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.DEFAULT_GOAL := help
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint models models-check fuzz eval clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## write bin/facerecd
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/facerecd ./daemon/facerecd
+
+deps: runtime .cache/photos/.stamp ## fetch the LiteRT runtime and the demo photos (25 MB, once)
+
+runtime: .cache/litert/.stamp ## fetch the LiteRT runtime only
+
+.cache/litert/.stamp: cross/fetch.py cross/runtime/requirements.txt
+	$(PYTHON) cross/fetch.py runtime
+	@touch $@
+
+.cache/photos/.stamp: cross/fetch.py cross/photos/requirements.txt
+	$(PYTHON) cross/fetch.py photos
+	@touch $@
+
+run: deps build ## start with a demo camera and a built-in broker
+	bin/facerecd run --demo
+
+test: test-needs deps lint unit race arm64 ## install what the tests need, then run all of them
+
+unit: deps
+	CGO_ENABLED=0 $(GO) test ./...
+
+race: deps
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+arm64:
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build ./...
+
+test-needs:
+	@cross/test-needs.sh
+
+lint: ## go vet, gofumpt and staticcheck
+	$(GO) vet ./...
+	@echo '$(GO) run $(GOFUMPT) -l .'; out=$$($(GO) run $(GOFUMPT) -l .) && test -z "$$out" || \
+		{ echo "$$out"; echo 'not formatted: run $(GO) run $(GOFUMPT) -w .'; exit 1; }
+	$(GO) run $(STATICCHECK) ./...
+
+VENV := .cache/models-venv
+$(VENV)/.stamp: models/build/requirements.txt
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+models: $(VENV)/.stamp ## build the int8 models from the published float ones
+	$(VENV)/bin/python models/build/make.py --out models
+
+models-check: $(VENV)/.stamp ## build the models twice and compare the bytes with models/
+	rm -rf .cache/models-check
+	for n in 1 2; do $(VENV)/bin/python models/build/make.py --out .cache/models-check/$$n || exit 1; done
+	cd models && sha256sum *.tflite manifest.json > ../.cache/models-check/wanted
+	for n in 1 2; do (cd .cache/models-check/$$n && sha256sum --check ../wanted) || exit 1; done
+
+fuzz: deps ## fuzz each parser for FUZZTIME (20s)
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \
+		echo "fuzzing $$dir $$name"; \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
+	done
+
+eval: deps build ## measure the accuracy on LFW=folder, which holds images/ and pairs.txt
+	@test -n '$(LFW)' || { echo 'say where the photos are: make eval LFW=folder (with images/ and pairs.txt)'; exit 2; }
+	bin/facerecd eval --images $(LFW)/images --pairs $(LFW)/pairs.txt --json
+
+clean: ## remove what was built and fetched
+	rm -rf bin .cache
