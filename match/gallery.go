@@ -84,6 +84,15 @@ func (g *Gallery) Add(templates ...Template) error {
 	return nil
 }
 
+// Grow makes room for n more templates of the gallery's model, so that a large
+// gallery is filled without copying, and needs no memory beyond its own.
+func (g *Gallery) Grow(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.rows = slices.Grow(g.rows, n)
+	g.vectors = slices.Grow(g.vectors, n*g.size)
+}
+
 // slot finds or makes the person's place in people.
 func (g *Gallery) slot(id string) int {
 	if s, ok := g.slots[id]; ok {

@@ -215,6 +215,20 @@ func TestGalleryIsSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
+func TestGrowMakesRoomForAllThatIsAdded(t *testing.T) {
+	g := gallery(t, 2, template("ana", 1, 0))
+	g.Grow(100)
+	start := &g.vectors[0]
+	for range 100 {
+		if err := g.Add(template("bo", 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if start != &g.vectors[0] || g.Len() != 101 {
+		t.Errorf("the matrix moved, or %d templates are in it", g.Len())
+	}
+}
+
 func TestDuplicateKnowsTheSamePictureAgain(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	a := gaussian(r, 192)

@@ -27,6 +27,7 @@ func badgerOptions(dir string, key []byte, log badger.Logger) badger.Options {
 		WithLogger(log).
 		WithSyncWrites(true). // an acknowledged event survives a power cut
 		WithMemTableSize(memTableSize).
+		WithBaseTableSize(1 << 20).    // merging holds several tables in memory, each twice
 		WithNumMemtables(2).           // one filling, one being flushed
 		WithValueThreshold(512 << 10). // above MaxValue: all values live in the tables, so that compaction alone erases them
 		WithValueLogFileSize(1 << 20).
@@ -38,9 +39,11 @@ func badgerOptions(dir string, key []byte, log badger.Logger) badger.Options {
 		WithMetricsEnabled(false).  // expvar is package state
 		WithCompactL0OnClose(true)  // starting again is faster with fewer tables
 	if len(key) > 0 {
-		// Decrypted blocks need a cache, and only Badger can verify such tables.
+		// Badger panics when it has no cache for what it decrypts, and only Badger
+		// can verify such tables.
 		o = o.WithEncryptionKey(key).
 			WithBlockCacheSize(4 << 20).
+			WithIndexCacheSize(2 << 20).
 			WithChecksumVerificationMode(options.OnTableRead)
 	}
 	return o

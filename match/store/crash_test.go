@@ -39,7 +39,8 @@ func crashChild(dir string) {
 	fmt.Println("ready")
 	for n := len(people); ; n++ {
 		for range 5 {
-			seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 2000), At: time.Now()})
+			// Large enough that write-ahead logs are changed and tables merged meanwhile.
+			seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now()})
 			if err != nil {
 				fmt.Println("append:", err)
 				return

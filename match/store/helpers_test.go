@@ -24,7 +24,8 @@ func TestMain(m *testing.M) {
 	}
 	goleak.VerifyTestMain(
 		m,
-		// Badger v4.9.6 does not end this one when Open fails (DB.cleanup).
+		// Badger v4.9.6 does not end these when Open fails (DB.cleanup).
+		goleak.IgnoreTopFunction("github.com/dgraph-io/ristretto/v2/z.(*AllocatorPool).freeupAllocators"),
 		goleak.IgnoreTopFunction("github.com/dgraph-io/badger/v4.(*DB).monitorCache"),
 	)
 }
