@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 )
@@ -81,4 +82,22 @@ func (s *service) recognize(w http.ResponseWriter, r *http.Request) error {
 		found.Faces[i].Reasons = orEmpty(found.Faces[i].Reasons)
 	}
 	return s.answer(w, http.StatusOK, found)
+}
+
+// acquire takes a slot, waiting for it at most as long as patience.
+func acquire(ctx context.Context, slots chan struct{}, patience time.Duration) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return errBusy()
+	}
+}
+
+func errBusy() error {
+	return problem(http.StatusServiceUnavailable, CodeBusy, "facerecd is busy with other requests; try again in a few seconds.")
 }

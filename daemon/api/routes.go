@@ -2,16 +2,10 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	_ "embed"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"runtime/debug"
-	"strings"
-	"time"
 )
 
 //go:embed openapi.yaml
@@ -118,58 +112,6 @@ func (s *service) recover(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// guard keeps web pages out. A page that the user visits can send requests to
-// this port: from its own origin, or, with a name that resolves to 127.0.0.1
-// (DNS rebinding), as if from ours. The second works only where no token is
-// asked for, and there the Host header gives it away.
-func (s *service) guard(r *http.Request) error {
-	if s.Token == "" && !s.localHost(r.Host) {
-		return problem(http.StatusMisdirectedRequest, CodeWrongHost,
-			"This port answers to localhost only; use http://127.0.0.1 in the address, or set http.token_file to use another name.")
-	}
-	if s.csrf.Check(r) != nil {
-		return problem(http.StatusForbidden, CodeCrossOrigin,
-			"A web page of another origin may not change anything here; send the request from a program, or from this server's own page.")
-	}
-	return nil
-}
-
-// localHost tells whether a Host header names this machine, or what Listen does.
-func (s *service) localHost(host string) bool {
-	host = hostname(host)
-	if strings.EqualFold(host, "localhost") || strings.EqualFold(host, hostname(s.Listen)) {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
-func hostname(hostport string) string {
-	if host, _, err := net.SplitHostPort(hostport); err == nil {
-		return host
-	}
-	return strings.Trim(hostport, "[]")
-}
-
-func (s *service) authorized(r *http.Request) bool {
-	if s.Token == "" {
-		return true
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	// Sums have one length, so that the comparison tells nothing about the token's.
-	got, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.Token))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
-
-func unauthorized(w http.ResponseWriter, r *http.Request) error {
-	if r.Header.Get("Authorization") == "" {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="facerecd"`)
-		return problem(http.StatusUnauthorized, CodeUnauthorized, "Send the token: Authorization: Bearer <what the file http.token_file holds>.")
-	}
-	w.Header().Set("WWW-Authenticate", `Bearer realm="facerecd", error="invalid_token"`)
-	return problem(http.StatusUnauthorized, CodeUnauthorized, "This is not the token; the file http.token_file on the device holds it.")
-}
-
 // unrouted says what is wrong with a request that no route takes. ServeMux
 // knows, but would say so in plain text.
 func (s *service) unrouted(w http.ResponseWriter, r *http.Request) error {
@@ -200,50 +142,10 @@ func (s *service) static(mediaType string, body []byte) func(http.ResponseWriter
 	}
 }
 
-func (s *service) healthz(w http.ResponseWriter, r *http.Request) error {
-	h := s.Health()
-	if !s.authorized(r) {
-		// A prober needs no token, but learns no more than that.
-		return s.answer(w, http.StatusOK, struct {
-			Status string `json:"status"`
-		}{h.Status})
-	}
-	h.Version = s.Version
-	h.Cameras, h.Checks = orEmpty(h.Cameras), orEmpty(h.Checks)
-	return s.answer(w, http.StatusOK, h)
-}
-
-func (s *service) readyz(w http.ResponseWriter, r *http.Request) error {
-	if s.Health().Status != StatusOK {
-		return problem(http.StatusServiceUnavailable, CodeNotReady, "Something that is configured does not work yet; GET /healthz says what, and what to do.")
-	}
-	return s.answer(w, http.StatusOK, struct {
-		Status string `json:"status"`
-	}{StatusOK})
-}
-
 // orEmpty makes a list that is [] in JSON, not null.
 func orEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}
 	return list
-}
-
-// acquire takes a slot, waiting for it at most as long as patience.
-func acquire(ctx context.Context, slots chan struct{}, patience time.Duration) error {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return errBusy()
-	}
-}
-
-func errBusy() error {
-	return problem(http.StatusServiceUnavailable, CodeBusy, "facerecd is busy with other requests; try again in a few seconds.")
 }

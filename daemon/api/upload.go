@@ -56,6 +56,11 @@ func readForm(w http.ResponseWriter, r *http.Request, held *share) (form, error)
 	for range maxParts {
 		part, err := mr.NextRawPart()
 		if errors.Is(err, io.EOF) {
+			// To the end of the body, too, so that net/http notices when the
+			// caller leaves.
+			if _, err := io.Copy(io.Discard, r.Body); err != nil {
+				return form{}, bodyProblem(w, err)
+			}
 			return f, nil
 		}
 		if err != nil {

@@ -233,6 +233,15 @@ func TestPhotosThatCannotBeSentAreNamedBeforeAnythingIs(t *testing.T) {
 	}
 }
 
+func TestARefusalArrivesWhileThePhotosAreStillBeingSent(t *testing.T) {
+	c, _ := start(t, &daemon{}, "")
+	files := slices.Repeat([]string{write(t, "a.jpg", append(photo(), make([]byte, 1<<20)...))}, api.MaxImages+10)
+	_, err := c.Register(t.Context(), "ana", files)
+	if p, ok := errors.AsType[*api.Problem](err); !ok || p.Code != api.CodeTooManyImages {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestNoDaemonIsSaidSo(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
