@@ -37,13 +37,9 @@ func newSteadyBody(w http.ResponseWriter, body io.ReadCloser) *steadyBody {
 
 func (b *steadyBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	switch {
-	case err == nil:
+	if err == nil { // at the end net/http takes the deadline away
 		b.deadline = b.deadline.Add(time.Duration(n) * time.Second / minBodyRate)
 		_ = b.conn.SetReadDeadline(b.deadline)
-	case errors.Is(err, io.EOF):
-		// From here on a read is net/http watching for the caller's leaving.
-		_ = b.conn.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
