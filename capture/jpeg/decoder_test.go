@@ -184,6 +184,21 @@ func TestDecodersRefuseDamagedPictures(t *testing.T) {
 	}
 }
 
+func TestDecodersForgiveStrayBytesBeforeTheEnd(t *testing.T) {
+	whole := picture(t, "420")
+	n := len(whole)
+	stray := slices.Concat(whole[:n-2], []byte{1, 2, 3, 4, 5, 6, 7, 8, 9}, whole[n-2:])
+	for which, d := range decoders(t) {
+		t.Run(which, func(t *testing.T) {
+			img, err := d.Decode(stray)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkPicture(t, img, "420", image.YCbCrSubsampleRatio420, 5)
+		})
+	}
+}
+
 func TestTurboReusesItsPlanes(t *testing.T) {
 	d := decoders(t)["turbo"]
 	data := picture(t, "420")

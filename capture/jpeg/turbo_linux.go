@@ -174,4 +174,6 @@ func (d *Turbo) Decode(data []byte) (*image.YCbCr, error) {
 
 // harmless tells the one warning that leaves the picture whole: stray bytes
 // between segments, which some cameras write (image/jpeg skips them too).
-func harmless(warning string) bool { return strings.Contains(warning, "extraneous bytes before marker") }
+func harmless(warning string) bool {
+	return strings.Contains(warning, "extraneous bytes before marker")
+}
