@@ -50,12 +50,11 @@ const flushPrefix = "flush/"
 
 func (s *Store) rewrite() error {
 	// Dropping a prefix that is in use is Badger's way (v4.9.6, DB.DropPrefix)
-	// to write the memory tables out and to delete their logs while it is open.
+	// to write the memory tables out and to delete their logs while it is open. It
+	// begins with a read, which is younger than every deletion: Badger merges away
+	// only what no reader can want.
 	err := s.db.Update(func(txn *badger.Txn) error { return txn.Set([]byte(flushPrefix), nil) })
 	if err != nil {
-		return err
-	}
-	if err := s.readPast(); err != nil {
 		return err
 	}
 	if err := s.db.DropPrefix([]byte(flushPrefix)); err != nil {
@@ -72,16 +71,7 @@ func (s *Store) rewrite() error {
 	return errors.Join(err, s.prepareLogs(), privateFiles(s.dir))
 }
 
-// readPast ends a transaction that is younger than every deletion, for Badger
-// merges away only what no reader can want.
-func (s *Store) readPast() error {
-	return s.db.View(func(txn *badger.Txn) error {
-		_, _, err := get(txn, []byte(schemaKey))
-		return err
-	})
-}
-
-// hasResidue says whether a deletion has not been followed by a Compact yet.
+// hasResidue says whether no Compact has followed the last deletion or renaming.
 func (s *Store) hasResidue() (left bool, err error) {
 	err = s.db.View(func(txn *badger.Txn) error {
 		_, left, err = get(txn, []byte(residueKey))

@@ -94,9 +94,20 @@ func TestDeleteLeavesNoTraceInAnyFile(t *testing.T) {
 		{"in the write-ahead log", func(_ *testing.T, s *Store) *Store { return s }},
 		{"in a table", func(t *testing.T, s *Store) *Store { return reopen(t, s) }},
 		{"in tables of several levels", func(t *testing.T, s *Store) *Store {
+			// More than Badger keeps on its last level alone (10 MiB).
+			for i := range 60 {
+				must(t, s.SetSetting(fmt.Sprint(i), make([]byte, MaxValue)))
+			}
 			must(t, s.Compact())
 			got[match.Person](t)(s.Rename("P1", marker+" again"))
 			s = reopen(t, s)
+			levels := map[int]bool{}
+			for _, table := range s.db.Tables() {
+				levels[table.Level] = true
+			}
+			if len(levels) < 2 {
+				t.Fatalf("the tables are on levels %v", levels)
+			}
 			got[uint64](t)(s.Append(Row{ID: "E9", Person: "P1", Payload: []byte(marker)}))
 			return s
 		}},
@@ -122,6 +133,19 @@ func TestDeleteLeavesNoTraceInAnyFile(t *testing.T) {
 				t.Error("the other person is gone as well")
 			}
 		})
+	}
+}
+
+func TestAnOldNameLeavesTheFilesWithRun(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	withMarker(t, s, 0)
+	got[match.Person](t)(s.Rename("P1", "Ana"))
+	for i := range 4 { // the templates carry the marker as their model
+		must(t, s.Enroll(ana(), templates("P1", 4)[i:i+1]))
+	}
+	must(t, s.tidy())
+	if files := filesWith(t, s.dir, marker); files != nil {
+		t.Errorf("the old name is in %v", files)
 	}
 }
 

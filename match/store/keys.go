@@ -25,7 +25,7 @@ const schema = 1
 //	forget/<person id>                      empty: a deletion has begun
 //	meta/schema                             one byte, the schema version
 //	meta/events                             eventLog: sequence number, drops, age
-//	meta/residue                            empty: deleted data may still be in the files
+//	meta/residue                            empty: a deleted person or name may still be in the files
 const (
 	personPrefix   = "person/"
 	namePrefix     = "name/"
@@ -45,8 +45,8 @@ func templateKey(person, id string) []byte { return []byte(templatePrefix + pers
 
 func forgetKey(id string) []byte { return []byte(forgetPrefix + id) }
 
-// nameKey is a digest, because Badger prints keys in warnings and in its MANIFEST's
-// neighbourhood, and a name has no business there.
+// nameKey is a digest, because Badger prints keys in its warnings, and no name
+// has any business in a log.
 func nameKey(name string) []byte {
 	sum := sha256.Sum256([]byte(foldName(name)))
 	return append([]byte(namePrefix), sum[:16]...)

@@ -96,6 +96,11 @@ func putPerson(txn *badger.Txn, p match.Person) error {
 				return err
 			}
 		}
+		if old.Name != name {
+			if err := txn.Set([]byte(residueKey), nil); err != nil {
+				return err
+			}
+		}
 	case !errors.Is(err, ErrNotFound):
 		return err
 	}
@@ -209,7 +214,8 @@ func (s *Store) FindByName(name string) (p match.Person, err error) {
 }
 
 // Rename gives a person another name, under the rules of Enroll, and returns
-// them as they are then.
+// them as they are then. Run takes the old name out of the files; events that
+// were stored with it keep it.
 func (s *Store) Rename(id, name string) (p match.Person, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

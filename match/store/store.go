@@ -162,8 +162,8 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // Run tidies up at intervals until ctx ends, and returns nil then: events that
-// have waited too long, garbage in Badger's value log, and files that a Delete
-// could not rewrite at once. Its owner waits for it before calling Close.
+// have waited too long, garbage in Badger's value log, old names, and files that
+// a Delete could not rewrite at once. Its owner waits for it before calling Close.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.opts.GCInterval)
 	defer tick.Stop()
