@@ -96,14 +96,33 @@ func connect(ctx context.Context, g greeting) (*link, error) {
 func dial(ctx context.Context, g greeting) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	if secure(g.broker) {
-		return (&tls.Dialer{Config: g.tls}).DialContext(ctx, "tcp", g.broker.Host)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", g.broker.Host)
+	if err != nil {
+		return nil, err
 	}
-	return (&net.Dialer{}).DialContext(ctx, "tcp", g.broker.Host)
+	// Room for a window and one message that overshoots it; see publish.
+	_ = conn.(*net.TCPConn).SetWriteBuffer(4 * windowBytes)
+	if !secure(g.broker) {
+		return conn, nil
+	}
+	config := g.tls.Clone() // also nil, of nil
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if config.ServerName == "" {
+		config.ServerName = g.broker.Hostname()
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return secured, nil
 }
 
 // publish hands over a message of QoS 1. Messages leave in the order of the
-// calls. It may block until the connection is cut, or for writeTimeout.
+// calls. It returns at once unless an earlier message fills the socket's buffer:
+// then it blocks until there is room, and for writeTimeout if the connection
+// breaks meanwhile, of which paho's Publish does not hear.
 func (l *link) publish(topic string, retained bool, payload []byte) paho.Token {
 	return l.client.Publish(topic, 1, retained, payload)
 }

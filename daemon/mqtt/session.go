@@ -9,10 +9,14 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 )
 
-// window is how many messages may be on their way. One would cost a round trip
-// for each event of a backlog; with some, one write to the outbox takes several
-// off. It stays below the 20 that mosquitto allows by default.
-const window = 16
+// How much may be on its way: window messages, and windowBytes of payload unless
+// it is a single message. One message at a time would cost a round trip for each
+// event of a backlog, and a write to the outbox's disk. What fits into the
+// socket's buffer (see dial) never blocks, and so never keeps Run from stopping.
+const (
+	window      = 16
+	windowBytes = 64 << 10
+)
 
 var errNoAck = errors.New("the broker acknowledges nothing")
 
@@ -32,6 +36,7 @@ type session struct {
 // flight is a message on its way. Its seq is 0 when it is no event.
 type flight struct {
 	seq   uint64
+	size  int
 	token paho.Token
 	since time.Time
 }
@@ -79,26 +84,29 @@ func (s *session) publish(ctx context.Context) error {
 	return nil
 }
 
-// farewell publishes what is left, for three quarters of the time, and then
-// says offline.
+// farewell publishes what is left, for three quarters of the time. Then it waits
+// for what is on its way, and says offline.
 func (s *session) farewell(d time.Duration) error {
-	ctx, cancel := context.WithTimeout(context.Background(), d*3/4)
+	end, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	flush, cancel := context.WithTimeout(end, d*3/4)
 	defer cancel()
 	s.more = true
-	for (s.more || len(s.flying) > 0) && ctx.Err() == nil {
-		if err := s.step(ctx.Done(), nil); err != nil {
+	for (s.more || len(s.flying) > 0) && flush.Err() == nil {
+		if err := s.step(flush.Done(), nil); err != nil {
 			return err
 		}
 	}
 	s.closing = true
-	s.send(0, s.Topics.Availability(), true, []byte(Offline))
-	ctx, cancel = context.WithTimeout(context.Background(), d/4)
-	defer cancel()
-	for len(s.flying) > 0 {
-		if ctx.Err() != nil {
-			return errNoAck
+	for said := false; !said || len(s.flying) > 0; {
+		if len(s.flying) == 0 {
+			s.send(0, s.Topics.Availability(), true, []byte(Offline))
+			said = true
 		}
-		if err := s.step(ctx.Done(), nil); err != nil {
+		if end.Err() != nil {
+			return errNoAck // dropped without a DISCONNECT, the will says offline
+		}
+		if err := s.step(end.Done(), nil); err != nil {
 			return err
 		}
 	}
@@ -133,15 +141,15 @@ func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
 // fill hands messages to the broker as far as the window allows: states first,
 // as they are few and short-lived.
 func (s *session) fill() {
-	for !s.closing && len(s.flying) < window {
+	for !s.closing && s.room() > 0 {
 		camera, payload, ok := s.takeStale()
 		if !ok {
 			break
 		}
 		s.send(0, s.Topics.Present(camera), true, payload)
 	}
-	room := window - len(s.flying)
-	if s.closing || !s.more || room <= 0 {
+	room := s.room()
+	if s.closing || !s.more || room == 0 {
 		return
 	}
 	events, err := s.Outbox.Pending(s.after, room)
@@ -152,13 +160,29 @@ func (s *session) fill() {
 	}
 	s.more = len(events) == room
 	for _, e := range events {
+		if s.room() == 0 {
+			s.more = true
+			break
+		}
 		s.send(e.Seq, e.Topic, false, e.Payload)
 		s.after = e.Seq
 	}
 }
 
+// room is how many more messages may be sent now, as long as they are short.
+func (s *session) room() int {
+	size := 0
+	for _, f := range s.flying {
+		size += f.size
+	}
+	if size >= windowBytes {
+		return 0
+	}
+	return window - len(s.flying)
+}
+
 func (s *session) send(seq uint64, topic string, retained bool, payload []byte) {
-	s.flying = append(s.flying, flight{seq, s.link.publish(topic, retained, payload), time.Now()})
+	s.flying = append(s.flying, flight{seq, len(payload), s.link.publish(topic, retained, payload), time.Now()})
 	if seq != 0 {
 		s.published.Add(1)
 	}
