@@ -1,0 +1,122 @@
+// Package config reads what the owner of the device has set: a strict YAML
+// file, then FACERECD_ environment variables over it.
+//
+// Every key has a default, an environment variable named after its path
+// (mqtt.broker is FACERECD_MQTT_BROKER, the first camera's source
+// FACERECD_CAMERAS_0_SOURCE), and a commented line in
+// deploy/systemd/facerecd.yaml.
+package config
+
+import (
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Config is everything that can be set. Load returns a checked one, which is
+// then only read: its Cameras are shared by all copies.
+type Config struct {
+	Device  string   `yaml:"device"`   // who we are in topics; Load fills in the host name
+	DataDir string   `yaml:"data_dir"` // people, templates, events
+	Models  string   `yaml:"models"`   // folder of the model pack
+	Runtime string   `yaml:"runtime"`  // path of libLiteRt.so; "" to search for it
+	Threads int      `yaml:"threads"`  // that a model may use, 1..64
+	HTTP    HTTP     `yaml:"http"`
+	MQTT    MQTT     `yaml:"mqtt"`
+	Cameras []Camera `yaml:"cameras"`
+	Match   Match    `yaml:"match"`
+	Log     Log      `yaml:"log"`
+}
+
+// HTTP is the port for enrolment.
+type HTTP struct {
+	Listen    string `yaml:"listen"`     // host:port
+	TokenFile string `yaml:"token_file"` // what callers must know; "" only on loopback
+	TLS       Pair   `yaml:"tls"`
+}
+
+// Pair is a certificate with its key, both PEM files, or neither.
+type Pair struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// MQTT is where events go.
+type MQTT struct {
+	Broker         string  `yaml:"broker"` // URL; "" for the embedded broker
+	Username       string  `yaml:"username"`
+	PasswordFile   string  `yaml:"password_file"`
+	TLS            MQTTTLS `yaml:"tls"`
+	Base           string  `yaml:"base"`            // first levels of every topic
+	Discovery      bool    `yaml:"discovery"`       // announce to Home Assistant
+	EmbeddedListen string  `yaml:"embedded_listen"` // host:port, loopback only
+}
+
+// MQTTTLS holds the PEM files for an encrypted connection to the broker.
+type MQTTTLS struct {
+	CA   string `yaml:"ca"` // "" for the system's
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Camera is one camera, or a recording that is played as one.
+type Camera struct {
+	Name   string        `yaml:"name"`
+	Source string        `yaml:"source"` // device, photo, folder of photos, .mjpeg file
+	Width  int           `yaml:"width"`  // pixels
+	Height int           `yaml:"height"`
+	FPS    float64       `yaml:"fps"`  // 1..120
+	Hold   time.Duration `yaml:"hold"` // how long each photo of a folder is shown
+}
+
+// Match is when a face counts as somebody's.
+type Match struct {
+	Threshold float64 `yaml:"threshold"` // cosine, -1..1; 0 for the model pack's own
+	Margin    float64 `yaml:"margin"`    // cosine to the second person, 0..1; 0 for the model pack's own
+	MinSeen   int     `yaml:"min_seen"`  // frames before an event, 1..100
+}
+
+// Log is what is written to the journal.
+type Log struct {
+	Level slog.Level `yaml:"level"`
+	Faces bool       `yaml:"faces"` // may names of people be logged
+}
+
+// Default returns the configuration of an empty file.
+func Default() Config {
+	camera := DefaultCamera()
+	camera.Name, camera.Source = "camera", "/dev/video0"
+	return Config{
+		DataDir: "/var/lib/facerecd",
+		Models:  "/usr/lib/facerecd/models",
+		Threads: 1,
+		HTTP:    HTTP{Listen: "127.0.0.1:4000"},
+		MQTT:    MQTT{Base: "facerecd", Discovery: true, EmbeddedListen: "127.0.0.1:1883"},
+		Cameras: []Camera{camera},
+		Match:   Match{MinSeen: 3},
+	}
+}
+
+// DefaultCamera returns what an entry of cameras is before its keys are read;
+// it lacks a name and a source.
+func DefaultCamera() Camera {
+	return Camera{Width: 640, Height: 480, FPS: 10, Hold: 3 * time.Second}
+}
+
+// String lists every key with its value on one line, without any password.
+func (c Config) String() string {
+	var s []string
+	for _, leaf := range leaves(&c) {
+		s = append(s, leaf.path+"="+leaf.shown())
+	}
+	return strings.Join(s, " ")
+}
+
+// LogValue implements slog.LogValuer, without any password.
+func (c Config) LogValue() slog.Value {
+	var attrs []slog.Attr
+	for _, leaf := range leaves(&c) {
+		attrs = append(attrs, slog.String(leaf.path, leaf.shown()))
+	}
+	return slog.GroupValue(attrs...)
+}
