@@ -3,6 +3,7 @@ daemon is to use it."""
 
 import json
 import pathlib
+import re
 
 import numpy as np
 
@@ -25,13 +26,13 @@ def describe(role: str, content: bytes, calibration: str) -> dict:
             "package_sha256": source.package_sha256,
             "sha256": source.sha256,
         },
-        "input": [_tensor("image", model.input)],
-        "output": [_tensor(name, detail) for name, detail in zip(model.names, model.outputs)],
+        "input": [tensor("image", model.input)],
+        "output": [tensor(name, detail) for name, detail in zip(model.names, model.outputs)],
         "calibration": calibration,
     }
 
 
-def _tensor(name: str, detail: dict) -> dict:
+def tensor(name: str, detail: dict) -> dict:
     scale, zero = detail["quantization"]
     return {
         "name": name,
@@ -51,4 +52,10 @@ def write(path: pathlib.Path, models: dict[str, dict], measured: dict) -> None:
         "decision": measured["decision"],
         "accuracy": measured["accuracy"],
     }
-    path.write_text(json.dumps(pack, indent=2) + "\n")
+    path.write_text(pretty(pack))
+
+
+def pretty(value) -> str:
+    """JSON for people: a list of numbers stays on one line."""
+    inline = lambda match: "[" + ", ".join(re.findall(r"[^\s,\[\]]+", match[0])) + "]"
+    return re.sub(r"\[[-+.\deE,\s]*\]", inline, json.dumps(value, indent=2)) + "\n"

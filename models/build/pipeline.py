@@ -18,8 +18,8 @@ TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
 
 SETTINGS = {
-    "detector": {"family": "blazeface-full", "mean": 127.5, "std": 127.5, "score_threshold": 0.5, "iou_threshold": 0.3},
-    "landmarks": {"mean": 127.5, "std": 128, "transposed": True, "crop_scale": 1.3, "crop_shift": [0, -0.04], "passes": 1},
+    "detector": {"family": "blazeface-full", "mean": 127.5, "std": 127.5, "score_threshold": 0.3, "iou_threshold": 0.3},
+    "landmarks": {"mean": 127.5, "std": 128, "transposed": True, "crop_scale": 1.1, "crop_shift": [0, -0.04], "passes": 1},
     "embedding": {"mean": 127.5, "std": 128, "size": 192, "template": TEMPLATE.tolist()},
 }
 

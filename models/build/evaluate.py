@@ -1,0 +1,157 @@
+"""Measures the pack on photos in the layout of Labeled Faces in the Wild, and
+derives from them how the daemon decides.
+
+    python models/build/evaluate.py --images DIR --pairs FILE --name lfw-dev --save
+
+Without --save it only prints. With it, measured.json is rewritten, from which
+make.py takes the `decision` and `accuracy` of the manifest.
+"""
+
+import argparse
+import itertools
+import json
+import pathlib
+import time
+
+import numpy as np
+from ai_edge_litert.compiled_model import CompiledModel
+from PIL import Image
+
+import lfw
+import make
+import measured
+import pipeline
+
+ROLES = ("detector", "landmarks", "embedding")
+FAR = 1e-4  # of comparisons between different people, how many may pass
+MARGIN = 0.05
+
+
+def embed_all(models: dict[str, bytes], folder: pathlib.Path, names: list[str]) -> dict[str, np.ndarray | None]:
+    pipe = pipeline.Pipeline(*(pipeline.Model(models[role]) for role in ROLES))
+    vectors = {}
+    for name in names:
+        image = np.asarray(Image.open(folder / name).convert("RGB"))
+        face = pipeline.central(pipe.detect(image), image)
+        vectors[name] = None if face is None else pipe.face(image, face).embedding
+    return vectors
+
+
+def every_pair(vectors: dict[str, np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
+    """The cosines of all pairs of photos of one person, and of different people."""
+    names = [name for name in sorted(vectors) if vectors[name] is not None]
+    matrix = np.stack([vectors[name] for name in names])
+    people = np.array([name.split("/")[0] for name in names])
+    upper = np.triu_indices(len(names), 1)
+    cosine, same = (matrix @ matrix.T)[upper], (people[:, None] == people[None, :])[upper]
+    return cosine[same], np.sort(cosine[~same])[::-1]
+
+
+def logistic(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of the probability that two photos show one person, if
+    both answers are equally likely beforehand."""
+    x = np.concatenate([genuine, impostor]).astype(np.float64)
+    y = np.concatenate([np.ones(len(genuine)), np.zeros(len(impostor))])
+    weight = np.where(y == 1, 0.5 / len(genuine), 0.5 / len(impostor))
+    design, beta = np.stack([x, np.ones_like(x)], 1), np.zeros(2)
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-design @ beta))
+        gradient = design.T @ (weight * (y - p))
+        hessian = (design * (weight * p * (1 - p))[:, None]).T @ design
+        beta = beta + np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
+    return float(beta[0]), float(beta[1])
+
+
+def open_set(vectors: dict[str, np.ndarray | None], threshold: float, margins) -> list[dict]:
+    """Enrols the first photo of half of the people who have two, and shows the
+    rest of the photos: who is named, rightly or wrongly, under each margin."""
+    names = [name for name in sorted(vectors) if vectors[name] is not None]
+    people = {person: list(group) for person, group in itertools.groupby(names, key=lambda n: n.split("/")[0])}
+    enrolled = [person for person in people if len(people[person]) > 1][::2]
+    gallery = np.stack([vectors[people[person][0]] for person in enrolled])
+    probes = [(person, vectors[name]) for person in people
+              for name in (people[person][1:] if person in enrolled else people[person])]
+    table = []
+    for margin in margins:
+        right = wrong = stranger = strangers = 0
+        for person, vector in probes:
+            scores = gallery @ vector
+            first, second = np.argsort(scores)[::-1][:2]
+            named = scores[first] >= threshold and scores[first] - scores[second] >= margin
+            known = person in enrolled
+            strangers += not known
+            right += bool(named and known and enrolled[first] == person)
+            wrong += bool(named and known and enrolled[first] != person)
+            stranger += bool(named and not known)
+        table.append({"margin": margin, "enrolled": len(enrolled), "known": len(probes) - strangers, "right": right,
+                      "wrong": wrong, "strangers": strangers, "strangers_named": stranger})
+    return table
+
+
+def milliseconds(packs: dict[str, dict[str, bytes]], role: str, runs: int = 300) -> dict[str, float]:
+    """Median time of a run on one thread, the packs taking turns so that
+    whatever else the machine does falls on all of them alike."""
+    ready = {label: _runner(models[role]) for label, models in packs.items()}
+    took = {label: [] for label in packs}
+    for _ in range(runs):
+        for label, run in ready.items():
+            start = time.perf_counter()
+            run()
+            took[label].append(time.perf_counter() - start)
+    return {label: round(float(np.median(times)) * 1e3, 3) for label, times in took.items()}
+
+
+def _runner(content: bytes):
+    model = CompiledModel.from_buffer(content)
+    if not model.is_fully_accelerated():
+        raise SystemExit("the model is not fully accelerated")
+    inputs, outputs = model.create_input_buffers(0), model.create_output_buffers(0)
+    return lambda: model.run_by_index(0, inputs, outputs)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=pathlib.Path, required=True)
+    parser.add_argument("--pairs", type=pathlib.Path, required=True)
+    parser.add_argument("--name", default="lfw", help="what to call these photos in the manifest")
+    parser.add_argument("--models", type=pathlib.Path, default=make.HERE.parent)
+    parser.add_argument("--cache", type=pathlib.Path, default=make.HERE.parent.parent / ".cache" / "models")
+    parser.add_argument("--save", action="store_true", help="write measured.json")
+    args = parser.parse_args()
+
+    pairs = lfw.read_pairs(args.pairs)
+    names = sorted(str(path.relative_to(args.images)) for path in args.images.rglob("*.jpg"))
+    packs = {
+        "float32": make.float_models(args.cache),
+        "int8": {role: (args.models / f"{role}.tflite").read_bytes() for role in ROLES}}
+    accuracy = {
+        "data": f"{args.name}: {len(names)} deep-funneled LFW photos of {len({n.split('/')[0] for n in names})} people, "
+                f"none in LFW View 2; {len(pairs.same)} pairs, ten folds; the face nearest the middle of each photo",
+        "command": "facerecd eval --images lfw-dev/images --pairs lfw-dev/pairs.txt"}
+    for label, models in packs.items():
+        vectors = embed_all(models, args.images, names)
+        genuine, impostor = every_pair(vectors)
+        accuracy[label] = lfw.score(pairs, vectors)
+        print(label, json.dumps(accuracy[label]))
+        print("  all pairs:", len(genuine), "same,", len(impostor), "different;", {
+            f"tar_at_far_{far:g}": round(float(np.mean(genuine > impostor[int(len(impostor) * far)])), 5)
+            for far in (1e-3, 1e-4, 1e-5)})
+        print("  bytes:", {role: len(models[role]) for role in ROLES})
+    for role in ROLES:
+        print("ms", role, milliseconds(packs, role))
+
+    # The int8 pack came last, and is the one that ships.
+    threshold = float(np.ceil(impostor[int(len(impostor) * FAR)] * 100) / 100)
+    slope, offset = logistic(genuine, impostor)
+    print("threshold", threshold, "FAR", float(np.mean(impostor >= threshold)), "TAR", float(np.mean(genuine >= threshold)))
+    for row in open_set(vectors, threshold, (0, 0.02, MARGIN, 0.1, 0.15)):
+        print(" ", json.dumps(row))
+    decision = {"threshold": threshold, "margin": MARGIN,
+                "confidence": {"slope": round(slope, 3), "offset": round(offset, 3)}}
+    print(json.dumps(decision))
+    if args.save:
+        measured.save({"decision": decision, "accuracy": accuracy})
+
+
+if __name__ == "__main__":
+    main()
