@@ -55,7 +55,7 @@ test-needs:
 
 lint: ## go vet, gofumpt and staticcheck
 	$(GO) vet ./...
-	@echo '$(GO) run $(GOFUMPT) -l .'; out=$$($(GO) run $(GOFUMPT) -l .) && test -z "$$out" || \
+	@echo '$(GO) run $(GOFUMPT) -l .'; out=$$($(GO) run $(GOFUMPT) -l $(wildcard */)) && test -z "$$out" || \
 		{ echo "$$out"; echo 'not formatted: run $(GO) run $(GOFUMPT) -w .'; exit 1; }
 	$(GO) run $(STATICCHECK) ./...
 

@@ -82,7 +82,7 @@ func TestGoodFilesAreRead(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.Device == host {
-				c.Device = "<host name>"
+				c.Device = "<host>"
 			}
 			golden(t, strings.TrimSuffix(path, ".yaml")+".values", strings.ReplaceAll(c.String(), " ", "\n")+"\n")
 		})
