@@ -69,7 +69,7 @@ models: $(VENV)/.stamp ## build the int8 models from the published float ones
 	$(VENV)/bin/python models/build/make.py --out models
 
 models-check: $(VENV)/.stamp ## build the models twice and compare the bytes with models/
-	rm -rf .cache/models-check
+	rm -rf .cache/models-check && mkdir -p .cache/models-check/1 .cache/models-check/2
 	for n in 1 2; do $(VENV)/bin/python models/build/make.py --out .cache/models-check/$$n || exit 1; done
 	cd models && sha256sum *.tflite manifest.json > ../.cache/models-check/wanted
 	for n in 1 2; do (cd .cache/models-check/$$n && sha256sum --check ../wanted) || exit 1; done
