@@ -2,6 +2,7 @@
 # Installs what the tests need beyond Go and Python, where it is missing: a real
 # MQTT broker, libjpeg-turbo, and a C compiler for the race detector.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin # where Debian keeps mosquitto and ldconfig
 
 missing() {
 	command -v mosquitto >/dev/null || echo mosquitto
@@ -14,11 +15,11 @@ missing() {
 turbojpeg=libturbojpeg0 # as Debian calls it
 if grep -qs '^ID=ubuntu' /etc/os-release; then turbojpeg=libturbojpeg; fi
 
-packages=$(missing | tr '\n' ' ')
+packages=$(echo $(missing))
 if [ -z "$packages" ]; then exit 0; fi
 
 if ! command -v apt-get >/dev/null; then
-	echo "the tests need $packages(Debian's names): install them, then run make test again" >&2
+	echo "the tests need $packages (Debian's names): install them, then run make test again" >&2
 	exit 1
 fi
 as_root=
@@ -39,7 +40,7 @@ if systemctl is-active --quiet mosquitto 2>/dev/null; then
 	echo "      To free it: sudo systemctl disable --now mosquitto"
 fi
 
-still=$(missing | tr '\n' ' ')
+still=$(echo $(missing))
 if [ -n "$still" ]; then
 	echo "installed, yet not found: $still; see apt's output above" >&2
 	exit 1
