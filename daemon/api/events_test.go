@@ -33,6 +33,7 @@ func readEvents(r *bufio.Reader, n int) (ids []string, err error) {
 func openStream(t *testing.T, ln *pipes, header string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c := ln.dial()
+	_ = c.SetReadDeadline(time.Now().Add(time.Hour)) // a stream that should have ended
 	if _, err := io.WriteString(c, "GET /api/v1/events/stream HTTP/1.1\r\nHost: localhost\r\n"+header+"\r\n"); err != nil {
 		t.Fatal(err)
 	}
