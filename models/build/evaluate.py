@@ -10,6 +10,7 @@ make.py takes the `decision` and `accuracy` of the manifest.
 import argparse
 import itertools
 import json
+import math
 import pathlib
 import time
 
@@ -23,7 +24,7 @@ import measured
 import pipeline
 
 ROLES = ("detector", "landmarks", "embedding")
-FAR = 1e-4  # of comparisons between different people, how many may pass
+FAR = 5e-5  # of comparisons between different people, how many may pass
 MARGIN = 0.05
 
 
@@ -62,17 +63,17 @@ def logistic(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
     return float(beta[0]), float(beta[1])
 
 
-def open_set(vectors: dict[str, np.ndarray | None], threshold: float, margins) -> list[dict]:
-    """Enrols the first photo of half of the people who have two, and shows the
-    rest of the photos: who is named, rightly or wrongly, under each margin."""
+def open_set(vectors: dict[str, np.ndarray | None], rules: list[tuple[float, float]]) -> list[dict]:
+    """Enrols one photo each of half of the people and shows all other photos:
+    who is named, rightly or wrongly, under each (threshold, margin)."""
     names = [name for name in sorted(vectors) if vectors[name] is not None]
     people = {person: list(group) for person, group in itertools.groupby(names, key=lambda n: n.split("/")[0])}
-    enrolled = [person for person in people if len(people[person]) > 1][::2]
+    enrolled = list(people)[::2]
     gallery = np.stack([vectors[people[person][0]] for person in enrolled])
     probes = [(person, vectors[name]) for person in people
               for name in (people[person][1:] if person in enrolled else people[person])]
     table = []
-    for margin in margins:
+    for threshold, margin in rules:
         right = wrong = stranger = strangers = 0
         for person, vector in probes:
             scores = gallery @ vector
@@ -83,7 +84,7 @@ def open_set(vectors: dict[str, np.ndarray | None], threshold: float, margins) -
             right += bool(named and known and enrolled[first] == person)
             wrong += bool(named and known and enrolled[first] != person)
             stranger += bool(named and not known)
-        table.append({"margin": margin, "enrolled": len(enrolled), "known": len(probes) - strangers, "right": right,
+        table.append({"threshold": threshold, "margin": margin, "enrolled": len(enrolled), "known": len(probes) - strangers, "right": right,
                       "wrong": wrong, "strangers": strangers, "strangers_named": stranger})
     return table
 
@@ -115,7 +116,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=pathlib.Path, required=True)
     parser.add_argument("--name", default="lfw", help="what to call these photos in the manifest")
     parser.add_argument("--models", type=pathlib.Path, default=make.HERE.parent)
-    parser.add_argument("--cache", type=pathlib.Path, default=make.HERE.parent.parent / ".cache" / "models")
+    parser.add_argument("--cache", type=pathlib.Path, default=make.CACHE)
     parser.add_argument("--save", action="store_true", help="write measured.json")
     args = parser.parse_args()
 
@@ -141,10 +142,11 @@ def main() -> None:
         print("ms", role, milliseconds(packs, role))
 
     # The int8 pack came last, and is the one that ships.
-    threshold = float(np.ceil(impostor[int(len(impostor) * FAR)] * 100) / 100)
+    threshold = round(math.ceil(impostor[int(len(impostor) * FAR)] * 100) / 100, 2)
     slope, offset = logistic(genuine, impostor)
     print("threshold", threshold, "FAR", float(np.mean(impostor >= threshold)), "TAR", float(np.mean(genuine >= threshold)))
-    for row in open_set(vectors, threshold, (0, 0.02, MARGIN, 0.1, 0.15)):
+    steps = [round(threshold + step, 2) for step in (-0.04, 0, 0.04, 0.08)]
+    for row in open_set(vectors, [(t, m) for t in steps for m in (0, MARGIN, 0.1)]):
         print(" ", json.dumps(row))
     decision = {"threshold": threshold, "margin": MARGIN,
                 "confidence": {"slope": round(slope, 3), "offset": round(offset, 3)}}

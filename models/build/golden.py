@@ -98,7 +98,7 @@ def describe(face: pipeline.Face) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=pathlib.Path, default=make.HERE.parent)
-    parser.add_argument("--cache", type=pathlib.Path, default=ROOT / ".cache" / "models")
+    parser.add_argument("--cache", type=pathlib.Path, default=make.CACHE)
     args = parser.parse_args()
 
     contents = {role: (args.models / f"{role}.tflite").read_bytes() for role in ROLES}

