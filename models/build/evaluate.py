@@ -128,7 +128,7 @@ def main() -> None:
     accuracy = {
         "data": f"{args.name}: {len(names)} deep-funneled LFW photos of {len({n.split('/')[0] for n in names})} people, "
                 f"none in LFW View 2; {len(pairs.same)} pairs, ten folds; the face nearest the middle of each photo",
-        "command": "facerecd eval --images lfw-dev/images --pairs lfw-dev/pairs.txt"}
+        "command": f"python models/build/evaluate.py --images DIR --pairs FILE --name {args.name}"}
     for label, models in packs.items():
         vectors = embed_all(models, args.images, names)
         genuine, impostor = every_pair(vectors)
