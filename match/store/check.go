@@ -22,21 +22,24 @@ import (
 const manifestFile = "MANIFEST"
 
 // check looks at a directory before Badger does, which (v4.9.6) deletes tables
-// that its MANIFEST does not know, makes a new MANIFEST when there is none, and
-// ends the process when a table's footer is damaged.
+// that its MANIFEST does not know, makes a new MANIFEST when there is none, ends
+// the process when a table's footer is damaged, and does not open when a crash
+// came between the making of a log and its first bytes, or between the emptying
+// of one and its removal (logFile.open).
 func check(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("list directory: %w", err)
 	}
-	var hasManifest, hasLog, hasData bool
-	var tables []string
+	var hasManifest, hasData, crashed bool
+	var tables, empty []string
 	for _, e := range entries {
 		name := e.Name()
 		if !e.Type().IsRegular() {
 			continue
 		}
-		if err := checkAccess(filepath.Join(dir, name)); err != nil {
+		size, err := checkAccess(filepath.Join(dir, name))
+		if err != nil {
 			return err
 		}
 		switch {
@@ -46,9 +49,14 @@ func check(dir string) error {
 			tables = append(tables, name)
 			hasData = true
 		case strings.HasSuffix(name, ".mem"):
-			hasLog, hasData = true, true
+			crashed, hasData = true, true
 		case strings.HasSuffix(name, ".vlog"), name == "KEYREGISTRY":
 			hasData = true
+		case name == "LOCK":
+			crashed = true
+		}
+		if size == 0 && (strings.HasSuffix(name, ".mem") || strings.HasSuffix(name, ".vlog")) {
+			empty = append(empty, filepath.Join(dir, name))
 		}
 	}
 	switch {
@@ -67,27 +75,37 @@ func check(dir string) error {
 			return damaged("%v", err)
 		}
 	}
-	// A crash can leave tables that the MANIFEST knows not yet or no more, and
-	// always leaves a write-ahead log. After a clean end there are neither.
+	// A crash can leave tables that the MANIFEST knows not yet or no more. After a
+	// clean end there are none, and neither a LOCK nor a write-ahead log.
 	for _, name := range tables {
 		id, err := strconv.ParseUint(strings.TrimSuffix(name, ".sst"), 10, 64)
 		_, known := manifest.Tables[id]
-		if !hasLog && (err != nil || !known) {
+		if !crashed && (err != nil || !known) {
 			return damaged("%s does not know %s", manifestFile, name)
+		}
+	}
+	for _, path := range empty {
+		if err := os.Remove(path); err != nil {
+			return fmt.Errorf("remove empty log: %w", err)
 		}
 	}
 	return nil
 }
 
-func checkAccess(path string) error {
+func checkAccess(path string) (size int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("no permission for %s: give its directory to the user who runs facerecd: %w", path, err)
+		return 0, fmt.Errorf("no permission for %s: give its directory to the user who runs facerecd: %w", path, err)
 	}
 	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
+		return 0, fmt.Errorf("open file: %w", err)
 	}
-	return f.Close()
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("look at file: %w", err)
+	}
+	return info.Size(), nil
 }
 
 func readManifest(dir string) (badger.Manifest, error) {

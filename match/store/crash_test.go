@@ -23,49 +23,67 @@ const crashDir = "FACERECD_STORE_CRASH_DIR"
 // perPerson is how many templates the child enrols with each person.
 const perPerson = 3
 
-// crashChild appends and enrols, and prints a line for all that was
-// acknowledged.
+// crashChild appends, enrols, deletes, closes and opens, and prints a line for
+// all that was acknowledged.
 func crashChild(dir string) {
-	s, err := Open(dir, Options{})
-	if err != nil {
-		fmt.Println("open:", err)
-		return
-	}
-	people, err := s.People()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	fmt.Println("ready")
-	for n := len(people); ; n++ {
-		for range 5 {
-			// Large enough that write-ahead logs are changed and tables merged meanwhile.
-			seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now()})
-			if err != nil {
-				fmt.Println("append:", err)
-				return
-			}
-			fmt.Println("event", seq)
-		}
-		id := fmt.Sprintf("P%06d", n)
-		if err := s.Enroll(match.Person{ID: id, Name: id}, templates(id, perPerson)); err != nil {
-			fmt.Println("enrol:", err)
+	n := 0
+	for {
+		s, err := Open(dir, Options{})
+		if err != nil {
+			fmt.Println("open:", err)
 			return
 		}
-		fmt.Println("person", id)
+		people, err := s.People()
+		if err == nil && len(people) > 0 {
+			_, err = fmt.Sscanf(people[len(people)-1].ID, "P%d", &n)
+		}
+		for range 6 {
+			n++
+			if err == nil {
+				err = crashRound(s, fmt.Sprintf("P%06d", n), n%4 == 0)
+			}
+		}
+		if err := errors.Join(err, s.Close()); err != nil {
+			fmt.Println(err)
+			return
+		}
 	}
 }
 
-// TestKilledAtAnyMomentLosesNothingAcknowledged kills a writing process a dozen
-// times on the same store: whatever it was told is stored must be there, in
-// order and whole.
+func crashRound(s *Store, person string, forget bool) error {
+	for range 5 {
+		// Large enough that write-ahead logs are changed and tables merged meanwhile.
+		seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now()})
+		if err != nil {
+			return err
+		}
+		fmt.Println("event", seq)
+	}
+	if err := s.Enroll(match.Person{ID: person, Name: person}, templates(person, perPerson)); err != nil {
+		return err
+	}
+	if !forget {
+		fmt.Println("person", person)
+		return nil
+	}
+	if _, err := s.Delete(person, redactAll); err != nil {
+		return err
+	}
+	fmt.Println("gone", person)
+	return nil
+}
+
+// TestKilledAtAnyMomentLosesNothingAcknowledged kills a process a dozen times
+// on the same store: whatever it was told is stored must be there, in order and
+// whole, and whoever is deleted must be gone.
 func TestKilledAtAnyMomentLosesNothingAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	var events []uint64
-	var people []string
+	var people, gone []string
 	for range 12 {
-		lines := killedChild(t, dir, time.Duration(20+r.IntN(200))*time.Millisecond)
+		lines := killedChild(t, dir, time.Duration(r.IntN(220))*time.Millisecond)
 		before := len(events)
 		for _, line := range lines {
 			kind, value, _ := strings.Cut(line, " ")
@@ -76,14 +94,16 @@ func TestKilledAtAnyMomentLosesNothingAcknowledged(t *testing.T) {
 				events = append(events, seq)
 			case "person":
 				people = append(people, value)
+			case "gone":
+				gone = append(gone, value)
 			default:
 				t.Fatalf("the child says %q", line)
 			}
 		}
 		t.Logf("%d events acknowledged before the kill", len(events)-before)
-		checkAfterCrash(t, dir, events, people)
+		checkAfterCrash(t, dir, events, people, gone)
 	}
-	if len(events) == 0 || len(people) == 0 {
+	if len(events) == 0 || len(people) == 0 || len(gone) == 0 {
 		t.Error("nothing was acknowledged in any run; the test proves nothing")
 	}
 }
@@ -114,7 +134,7 @@ func killedChild(t *testing.T, dir string, life time.Duration) (lines []string) 
 	return lines
 }
 
-func checkAfterCrash(t *testing.T, dir string, events []uint64, people []string) {
+func checkAfterCrash(t *testing.T, dir string, events []uint64, people, gone []string) {
 	t.Helper()
 	s := open(t, dir, Options{})
 	defer func() { must(t, s.Close()) }()
@@ -154,6 +174,11 @@ func checkAfterCrash(t *testing.T, dir string, events []uint64, people []string)
 	for _, id := range people {
 		if stored[id] == 0 {
 			t.Errorf("person %s was acknowledged and is lost", id)
+		}
+	}
+	for _, id := range gone {
+		if stored[id] != 0 {
+			t.Errorf("person %s was deleted and is back", id)
 		}
 	}
 }

@@ -121,13 +121,13 @@ func TestEventsExpireByTheTimeThatTheStoreWasOpen(t *testing.T) {
 		t.Fatalf("an event of 1970 was dropped: %s", got)
 	}
 	s.opened = s.opened.Add(-50 * time.Minute)
+	appendRows(t, s, 1, 2, "")
+	s = reopen(t, s)
 	must(t, s.Enroll(ana(), nil))
 	got[Receipt](t)(s.Delete("P1", redactAll)) // which reads the state again
 	if age := s.age().Round(time.Minute); age != 50*time.Minute {
 		t.Fatalf("the store is %v old", age)
 	}
-	appendRows(t, s, 1, 2, "")
-	s = reopen(t, s)
 	must(t, s.tidy())
 	if got := pendingIDs(t, s); got != "E00000 E00001" {
 		t.Fatalf("dropped too early: %s", got)
