@@ -48,25 +48,33 @@ type Server struct {
 	Log     *slog.Logger
 }
 
-// Run listens and serves until ctx ends, and returns nil at most a second
-// after that: event streams end at once, other requests may finish. It refuses
-// an address beyond this machine when there is no Token.
+// Run is Bind and Serve.
 func (s *Server) Run(ctx context.Context) error {
+	ln, err := s.Bind(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Serve(ctx, ln)
+}
+
+// Bind opens the port. It refuses an address beyond this machine when there is
+// no Token.
+func (s *Server) Bind(ctx context.Context) (net.Listener, error) {
 	// The address that was checked is the one that is bound: a name is
 	// resolved once.
 	addr, err := net.ResolveTCPAddr("tcp", s.Listen)
 	if err != nil {
-		return fmt.Errorf("resolve http.listen %q (it must be host:port, such as 127.0.0.1:4000): %w", s.Listen, err)
+		return nil, fmt.Errorf("resolve http.listen %q (it must be host:port, such as 127.0.0.1:4000): %w", s.Listen, err)
 	}
 	if err := s.checkExposure(addr); err != nil {
-		return err
+		return nil, err
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr.String())
 	if err != nil {
-		return fmt.Errorf("open http.listen %s (is another facerecd running? else choose another port): %w", s.Listen, err)
+		return nil, fmt.Errorf("open http.listen %s (is another facerecd running? else choose another port): %w", s.Listen, err)
 	}
-	return s.Serve(ctx, ln)
+	return ln, nil
 }
 
 func (s *Server) checkExposure(addr net.Addr) error {
@@ -77,7 +85,9 @@ func (s *Server) checkExposure(addr net.Addr) error {
 	return fmt.Errorf("http.listen %s can be reached from other machines, and there is no token: set http.token_file, or listen on 127.0.0.1", addr)
 }
 
-// Serve is Run on a listener that is already open. It closes ln.
+// Serve serves on ln until ctx ends, closes it, and returns nil at most a second
+// after that: event streams end at once, other requests may finish. It refuses
+// a listener as Bind refuses an address.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if err := s.checkExposure(ln.Addr()); err != nil {
 		return errors.Join(err, ln.Close())

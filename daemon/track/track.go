@@ -29,6 +29,7 @@ type Track struct {
 	evidence  match.Evidence
 	looked    time.Time // when a face of it was last embedded
 	disagreed int       // looks in a row that did not fit the evidence
+	doubts    int       // looks in a row that found no face
 	hits      int       // frames in which it was detected
 }
 

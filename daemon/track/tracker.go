@@ -30,6 +30,9 @@ const (
 	// a wrong alarm about a member of the household is worse than a late one
 	// about a stranger.
 	unknownFactor = 2
+	// maxDoubts is how many looks in a row may find no face before the rest are
+	// spaced out.
+	maxDoubts = 3
 	// lookAgain is how often a face whose identity is settled is looked at
 	// again, to notice that somebody was enrolled or took its place.
 	lookAgain = time.Second
@@ -93,7 +96,7 @@ func (t *Tracker) Update(at time.Time, found []inference.Detection) []*Track {
 
 // Wants tells whether looking at a track's face now would tell something new.
 func (t *Tracker) Wants(tr *Track, at time.Time) bool {
-	settled := tr.Announced != "" && tr.disagreed == 0
+	settled := tr.Announced != "" && tr.disagreed == 0 || tr.doubts > maxDoubts
 	return !settled || at.Sub(tr.looked) >= lookAgain
 }
 
@@ -113,10 +116,17 @@ func (t *Tracker) Look(tr *Track, at time.Time, f inference.Face) {
 		tr = t.begin(at, tr.Box)
 		tr.looked = at
 	}
-	tr.disagreed = 0
+	tr.disagreed, tr.doubts = 0, 0
 	tr.Quality = max(tr.Quality, f.Quality.Score)
 	tr.evidence.Add(f.Embedding, f.Quality.Score)
 	t.decide(tr, at)
+}
+
+// Doubt notes that a close look at a track found no face. It is looked at
+// again, but not in every frame: a poster is no face for long.
+func (t *Tracker) Doubt(tr *Track, at time.Time) {
+	tr.looked = at
+	tr.doubts++
 }
 
 // decide tells about a track when what is known of it has changed.

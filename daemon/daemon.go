@@ -1,0 +1,299 @@
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"facerecd/capture"
+	"facerecd/capture/jpeg"
+	"facerecd/capture/source"
+	"facerecd/daemon/api"
+	"facerecd/daemon/config"
+	"facerecd/daemon/event"
+	"facerecd/daemon/mqtt"
+	"facerecd/daemon/track"
+	"facerecd/match"
+	"facerecd/match/store"
+)
+
+// lost is how long a face may be out of sight before it has left: longer than
+// somebody looks down or is hidden by a passer-by.
+const lost = 2 * time.Second
+
+// Daemon is the service. Its fields are set before Run and not changed.
+type Daemon struct {
+	Config  config.Config
+	Version string
+	Log     *slog.Logger
+	// OnReady, when set, is called once by Run when the HTTP port and the
+	// broker answer, with the broker's URL.
+	OnReady func(broker string)
+
+	health health
+}
+
+// parts are what Run puts together.
+type parts struct {
+	store     *store.Store
+	vision    *Vision
+	roster    *Roster
+	log       *event.Log
+	policy    match.Policy
+	publisher *mqtt.Publisher
+	broker    *mqtt.Broker // nil: one was configured
+	server    *api.Server
+	engines   []*Engine
+	decoders  []jpeg.Decoder
+	cameras   []*capture.Camera
+	pipelines []*Pipeline
+}
+
+// Run serves until ctx ends, and returns nil then, or until a part fails that
+// the service cannot do without. What cannot be had yet, a camera or a broker,
+// is waited for.
+//
+// It stops in order, within two seconds: cameras and the HTTP port, so that
+// nothing new happens; the pipelines, which close their tracks; the publisher,
+// which sends what is left and says offline; then the broker and the store.
+func (d *Daemon) Run(ctx context.Context) (err error) {
+	d.health.started = time.Now()
+	p, err := d.build()
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err != nil {
+		return err
+	}
+
+	failed, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	base := newLayer(ctx, fail)
+	base.run(p.store.Run)
+	broker := d.Config.MQTT.Broker
+	if p.broker != nil {
+		base.run(p.broker.Run)
+		select {
+		case <-p.broker.Ready():
+			broker = p.broker.URL()
+		case <-failed.Done():
+		}
+	}
+	p.publisher.Broker = broker
+	out, work, in := newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)
+	if failed.Err() == nil {
+		out.run(p.publisher.Run)
+		for i, c := range p.cameras {
+			work.run(p.pipelines[i].Run)
+			in.run(c.Run)
+		}
+		listener, err := p.server.Bind(failed)
+		if err != nil {
+			fail(err)
+		} else {
+			in.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
+			if d.OnReady != nil {
+				d.OnReady(broker)
+			}
+		}
+	}
+	<-failed.Done()
+	for _, l := range []*layer{in, work, out, base} {
+		l.stop()
+	}
+	if cause := context.Cause(failed); ctx.Err() == nil {
+		return cause
+	}
+	return nil
+}
+
+// layer is goroutines that are stopped together. They outlive the daemon's own
+// context, so that layers can be stopped one after the other.
+type layer struct {
+	group  errgroup.Group
+	ctx    context.Context
+	cancel context.CancelFunc
+	fail   context.CancelCauseFunc
+}
+
+func newLayer(parent context.Context, fail context.CancelCauseFunc) *layer {
+	l := &layer{fail: fail}
+	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(parent))
+	return l
+}
+
+// run starts a part. When it fails, all of the daemon stops.
+func (l *layer) run(part func(context.Context) error) {
+	l.group.Go(func() error {
+		if err := part(l.ctx); err != nil {
+			l.fail(err)
+		}
+		return nil
+	})
+}
+
+// stop ends the layer and waits for it.
+func (l *layer) stop() {
+	l.cancel()
+	_ = l.group.Wait() // errors went to fail
+}
+
+// build makes all parts and starts none. What it made is in parts, to be
+// closed, also when it fails.
+func (d *Daemon) build() (p *parts, err error) {
+	p = &parts{}
+	c := d.Config
+	if p.vision, err = OpenVision(c.Models, c.Runtime, c.Threads, d.Log); err != nil {
+		return p, err
+	}
+	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log}); err != nil {
+		return p, err
+	}
+	p.roster = &Roster{Store: p.store, Gallery: match.NewGallery(p.vision.Pack.ID, p.vision.Pack.Pipeline.Embedding.Size)}
+	if err := p.roster.Load(); err != nil {
+		return p, err
+	}
+	if n := p.roster.Gallery.Foreign(); n > 0 {
+		d.Log.Warn("templates of another model pack are not compared: enrol these people again", "templates", n)
+	}
+	p.policy = policy(p.vision.Pack.Decision.Threshold, p.vision.Pack.Decision.Margin, c.Match)
+	p.policy.Slope = p.vision.Pack.Decision.Confidence.Slope
+	p.policy.Offset = p.vision.Pack.Decision.Confidence.Offset
+
+	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
+	p.log = &event.Log{
+		Store: p.store, Device: c.Device,
+		Topic: func(camera string) string { return topics.Event(config.Slug(camera)) },
+	}
+	if err := d.buildMQTT(p, topics); err != nil {
+		return p, err
+	}
+	if err := d.buildHTTP(p); err != nil {
+		return p, err
+	}
+	for _, camera := range c.Cameras {
+		if err := d.buildCamera(p, camera); err != nil {
+			return p, err
+		}
+	}
+	d.health.watch(p)
+	return p, nil
+}
+
+// policy is the model pack's decision, where the configuration has none of its own.
+func policy(threshold, margin float32, own config.Match) match.Policy {
+	return match.Policy{
+		Threshold: cmp.Or(float32(own.Threshold), threshold),
+		Margin:    cmp.Or(float32(own.Margin), margin),
+	}
+}
+
+func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {
+	c := d.Config.MQTT
+	tls, err := brokerTLS(c.TLS)
+	if err != nil {
+		return err
+	}
+	p.publisher = &mqtt.Publisher{
+		ClientID: "facerecd-" + topics.Device,
+		Username: c.Username, PasswordFile: c.PasswordFile, TLS: tls,
+		Topics: topics, Outbox: p.store, Log: d.Log, OnStatus: d.health.broker,
+	}
+	if c.Broker == "" {
+		p.broker = &mqtt.Broker{Listen: c.EmbeddedListen, Log: d.Log}
+	}
+	return nil
+}
+
+func (d *Daemon) buildHTTP(p *parts) error {
+	c := d.Config.HTTP
+	tls, err := serverTLS(c.TLS)
+	if err != nil {
+		return err
+	}
+	p.server = &api.Server{
+		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
+		People: p.roster, Events: p.log, Health: d.Health,
+	}
+	if c.TokenFile != "" {
+		token, created, err := api.LoadOrCreateToken(c.TokenFile)
+		if err != nil {
+			return err
+		}
+		if created {
+			d.Log.Info("made a token for the HTTP port", "file", c.TokenFile)
+		}
+		p.server.Token = token
+	}
+	engine, err := p.engine()
+	if err != nil {
+		return err
+	}
+	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy, IDs: &event.IDs{}}
+	return nil
+}
+
+func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
+	engine, err := p.engine()
+	if err != nil {
+		return err
+	}
+	decoder := jpeg.New(d.Log)
+	p.decoders = append(p.decoders, decoder)
+	ids, box := &event.IDs{}, capture.NewMailbox()
+	slug := config.Slug(c.Name)
+	p.cameras = append(p.cameras, &capture.Camera{
+		Name: c.Name, Box: box, Log: d.Log,
+		Open: source.Open(source.Spec{
+			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Hold: c.Hold, Loop: true, Log: d.Log,
+		}),
+	})
+	p.pipelines = append(p.pipelines, &Pipeline{
+		Camera: c.Name, Box: box, Engine: engine, Decoder: decoder,
+		Tracker: &track.Tracker{
+			Gallery: p.roster.Gallery, Policy: p.policy, MinSeen: d.Config.Match.MinSeen,
+			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
+		},
+		Names:  p.roster.Name,
+		Record: p.log.Record,
+		Present: func(present mqtt.Present) error {
+			payload, err := present.MarshalJSON()
+			if err != nil {
+				return fmt.Errorf("encode presence: %w", err)
+			}
+			p.publisher.SetPresent(slug, payload)
+			return nil
+		},
+		Log: d.Log, LogFaces: d.Config.Log.Faces,
+	})
+	return nil
+}
+
+// engine opens the models once more.
+func (p *parts) engine() (*Engine, error) {
+	e, err := p.vision.Engine()
+	if err == nil {
+		p.engines = append(p.engines, e)
+	}
+	return e, err
+}
+
+// close frees what build made, the newest first.
+func (p *parts) close() error {
+	var errs []error
+	for _, decoder := range slices.Backward(p.decoders) {
+		errs = append(errs, decoder.Close())
+	}
+	for _, e := range slices.Backward(p.engines) {
+		errs = append(errs, e.Close())
+	}
+	if p.store != nil {
+		errs = append(errs, p.store.Close())
+	}
+	return errors.Join(errs...)
+}

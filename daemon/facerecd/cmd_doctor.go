@@ -1,0 +1,216 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"facerecd/capture/jpeg"
+	"facerecd/capture/v4l2"
+	"facerecd/daemon"
+	"facerecd/daemon/api/client"
+	"facerecd/daemon/config"
+	"facerecd/inference"
+)
+
+type doctorCmd struct {
+	Config string `help:"Configuration file." default:"${default}" type:"path" placeholder:"FILE"`
+	JSON   bool   `help:"Print JSON."`
+}
+
+// finding is one thing that doctor looked at.
+type finding struct {
+	Check  string `json:"check"`
+	State  string `json:"state"` // ok, warning, failed
+	Detail string `json:"detail"`
+}
+
+const (
+	fine    = "ok"
+	warning = "warning"
+	failed  = "failed"
+)
+
+// checkup collects findings.
+type checkup struct{ findings []finding }
+
+func (c *checkup) add(check, state, format string, args ...any) {
+	c.findings = append(c.findings, finding{check, state, fmt.Sprintf(format, args...)})
+}
+
+// errSick is returned when something failed: the exit code says so, too.
+var errSick = errors.New("something has to be mended; see above")
+
+func (c doctorCmd) Run(w *world) error {
+	var r checkup
+	cfg, err := loadConfig(c.Config, w.env)
+	if err != nil {
+		r.add("configuration", failed, "%v", err)
+		cfg = config.Default()
+		cfg.Models = findModels(cfg.Models)
+	} else {
+		r.add("configuration", fine, "%s, device %q", c.Config, cfg.Device)
+	}
+	r.vision(cfg)
+	r.jpeg()
+	r.cameras(cfg)
+	r.data(cfg.DataDir)
+	r.daemon(w.ctx, cfg)
+	r.broker(w.ctx, cfg.MQTT)
+
+	if c.JSON {
+		if err := printJSON(w.stdout, r.findings); err != nil {
+			return err
+		}
+	} else {
+		for _, f := range r.findings {
+			fmt.Fprintf(w.stdout, "%-8s %-14s %s\n", f.State, f.Check, f.Detail)
+		}
+	}
+	for _, f := range r.findings {
+		if f.State == failed {
+			return errSick
+		}
+	}
+	return nil
+}
+
+// vision checks the models and the runtime by using them.
+func (r *checkup) vision(cfg config.Config) {
+	v, err := daemon.OpenVision(cfg.Models, cfg.Runtime, cfg.Threads, slog.New(slog.DiscardHandler))
+	if err != nil {
+		r.add("models", failed, "%v", err)
+		return
+	}
+	engine, err := v.Engine()
+	if err != nil {
+		r.add("models", failed, "%v", err)
+		return
+	}
+	defer func() { _ = engine.Close() }() // it only frees memory
+	gray, err := inference.Gray(make([]byte, 640*480), 640, 480, 640)
+	if err != nil {
+		r.add("models", failed, "%v", err)
+		return
+	}
+	const rounds = 10
+	start := time.Now()
+	for range rounds {
+		if _, err := engine.Detect(gray); err != nil {
+			r.add("models", failed, "%v", err)
+			return
+		}
+	}
+	r.add("runtime", fine, "%s", v.Runtime())
+	r.add("models", fine, "%s in %s; %.1f ms to search a 640x480 frame for faces",
+		v.Pack.ID, v.Pack.Dir, float64(time.Since(start).Microseconds())/1000/rounds)
+}
+
+func (r *checkup) jpeg() {
+	turbo, err := jpeg.NewTurbo()
+	if err != nil {
+		r.add("jpeg", warning, "libjpeg-turbo cannot be used, so MJPEG cameras cost about four times as much: install libturbojpeg0 (%v)", err)
+		return
+	}
+	r.add("jpeg", fine, "libjpeg-turbo")
+	_ = turbo.Close() // nothing was decoded
+}
+
+func (r *checkup) cameras(cfg config.Config) {
+	found, err := v4l2.Cameras("/")
+	switch {
+	case err != nil:
+		r.add("cameras", warning, "%v", err)
+	case len(found) == 0:
+		r.add("cameras", warning, "none is plugged in, or this kernel has no Video4Linux")
+	}
+	for _, c := range found {
+		r.add("cameras", fine, "%s %s %s", c.Path, c.Name, c.ByID)
+	}
+	for _, c := range cfg.Cameras {
+		f, err := os.Open(c.Source)
+		if err != nil {
+			r.add("camera "+c.Name, warning, "%v", err)
+			continue
+		}
+		_ = f.Close() // it was only read
+		r.add("camera "+c.Name, fine, "%s can be opened", c.Source)
+	}
+}
+
+// data checks that the store's folder can be written and is nobody else's.
+func (r *checkup) data(dir string) {
+	info, err := os.Stat(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		r.add("data", warning, "%s is not there yet; it is made at the first start", dir)
+		return
+	} else if err != nil {
+		r.add("data", failed, "%v", err)
+		return
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		r.add("data", warning, "%s can be entered by others (mode %o): chmod 700 it; the store inside keeps its own files to itself", dir, info.Mode().Perm())
+	}
+	probe := filepath.Join(dir, ".doctor")
+	if err := os.WriteFile(probe, nil, 0o600); err != nil {
+		r.add("data", failed, "%s cannot be written (run doctor as the daemon's user): %v", dir, err)
+		return
+	}
+	_ = os.Remove(probe) // it is empty
+	r.add("data", fine, "%s", dir)
+}
+
+func (r *checkup) daemon(ctx context.Context, cfg config.Config) {
+	scheme := "http"
+	if cfg.HTTP.TLS.Cert != "" {
+		scheme = "https"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	health, err := (&client.Client{BaseURL: scheme + "://" + cfg.HTTP.Listen}).Health(ctx)
+	if err != nil {
+		r.add("daemon", warning, "it does not answer on %s: %v", cfg.HTTP.Listen, err)
+		return
+	}
+	state := fine
+	if health.Status != "ok" {
+		state = warning
+	}
+	r.add("daemon", state, "runs, status %s", health.Status)
+	for _, c := range health.Checks {
+		r.add("daemon", warning, "%s: %s", c.Code, c.Hint)
+	}
+}
+
+func (r *checkup) broker(ctx context.Context, cfg config.MQTT) {
+	if cfg.Broker == "" {
+		r.add("broker", fine, "our own, on %s", cfg.EmbeddedListen)
+		return
+	}
+	u, err := url.Parse(cfg.Broker)
+	if err != nil {
+		r.add("broker", failed, "%v", err)
+		return
+	}
+	address := u.Host
+	if u.Port() == "" {
+		port := "1883"
+		if u.Scheme == "ssl" || u.Scheme == "mqtts" || u.Scheme == "tls" {
+			port = "8883"
+		}
+		address = net.JoinHostPort(u.Hostname(), port)
+	}
+	conn, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		r.add("broker", failed, "%s cannot be reached: %v", address, err)
+		return
+	}
+	_ = conn.Close() // nothing was sent
+	r.add("broker", fine, "%s answers", address)
+}

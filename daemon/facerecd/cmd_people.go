@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"facerecd/daemon/api/client"
+	"facerecd/match"
+)
+
+type enrollCmd struct {
+	remote
+	Name   string   `arg:"" help:"Name of the person; one who is known gets more photos."`
+	Photos []string `arg:"" help:"JPEG or PNG photos of this person alone." type:"existingfile"`
+	JSON   bool     `help:"Print the answer as JSON."`
+}
+
+func (c enrollCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	answer, err := daemon.Register(w.ctx, c.Name, c.Photos)
+	if err != nil {
+		return explain(err)
+	}
+	if c.JSON {
+		return printJSON(w.stdout, answer)
+	}
+	fmt.Fprintf(w.stdout, "%s is enrolled (%s): %d of %d photos used, %d stored in all\n",
+		answer.Person.Name, answer.Person.ID, answer.Accepted, len(c.Photos), answer.Person.Templates)
+	for _, r := range answer.Rejected {
+		fmt.Fprintf(w.stdout, "  %s: %s (%s)\n", r.Image, r.Detail, r.Reason)
+	}
+	return nil
+}
+
+type peopleCmd struct {
+	List   peopleListCmd   `cmd:"" default:"withargs" help:"List everybody who is enrolled."`
+	Rename peopleRenameCmd `cmd:"" help:"Give a person another name."`
+	Forget peopleForgetCmd `cmd:"" help:"Delete a person, and everything made from their face."`
+}
+
+type peopleListCmd struct {
+	remote
+	JSON bool `help:"Print JSON."`
+}
+
+func (c peopleListCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	people, err := daemon.People(w.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(w.stdout, people)
+	}
+	if len(people) == 0 {
+		fmt.Fprintln(w.stdout, "Nobody is enrolled. Try: facerecd enroll NAME PHOTO…")
+		return nil
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tNAME\tTEMPLATES\tENROLLED")
+	for _, p := range people {
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", p.ID, p.Name, p.Templates, p.Created.Local().Format(time.DateTime))
+	}
+	return table.Flush()
+}
+
+type peopleRenameCmd struct {
+	remote
+	Person string `arg:"" help:"Name or id."`
+	Name   string `arg:"" help:"New name."`
+}
+
+func (c peopleRenameCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := find(w.ctx, daemon, c.Person)
+	if err != nil {
+		return err
+	}
+	if p, err = daemon.Rename(w.ctx, p.ID, c.Name); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.stdout, "%s is now called %s\n", p.ID, p.Name)
+	return err
+}
+
+type peopleForgetCmd struct {
+	remote
+	Person string `arg:"" help:"Name or id."`
+	JSON   bool   `help:"Print the receipt as JSON."`
+}
+
+func (c peopleForgetCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := find(w.ctx, daemon, c.Person)
+	if err != nil {
+		return err
+	}
+	receipt, err := daemon.Delete(w.ctx, p.ID)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(w.stdout, receipt)
+	}
+	fmt.Fprintf(w.stdout, "%s is forgotten: %d templates and %d events deleted, %d waiting events made anonymous\n",
+		p.Name, receipt.Templates, receipt.History, receipt.Queued)
+	if !receipt.Purged {
+		fmt.Fprintln(w.stdout, "The store's files could not be rewritten yet; the daemon tries again, see its log.")
+	}
+	return nil
+}
+
+// find returns the person with an id or, whatever its case, a name.
+func find(ctx context.Context, daemon *client.Client, person string) (match.Person, error) {
+	people, err := daemon.People(ctx)
+	if err != nil {
+		return match.Person{}, err
+	}
+	for _, p := range people {
+		if p.ID == person || strings.EqualFold(p.Name, strings.TrimSpace(person)) {
+			return p, nil
+		}
+	}
+	return match.Person{}, fmt.Errorf("nobody is called %q: `facerecd people` lists who is enrolled", person)
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"facerecd/daemon/api"
+	"facerecd/daemon/event"
+)
+
+type recognizeCmd struct {
+	remote
+	Photo string `arg:"" help:"JPEG or PNG photo." type:"existingfile"`
+	JSON  bool   `help:"Print the answer as JSON."`
+}
+
+func (c recognizeCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	answer, err := daemon.Recognize(w.ctx, c.Photo)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(w.stdout, answer)
+	}
+	if len(answer.Faces) == 0 {
+		fmt.Fprintln(w.stdout, "no face")
+	}
+	for _, f := range answer.Faces {
+		fmt.Fprintln(w.stdout, describe(f))
+	}
+	return nil
+}
+
+func describe(f api.Face) string {
+	return fmt.Sprintf("%-20s score %.2f  confidence %3.0f %%  quality %.2f  at %d,%d %dx%d",
+		nameOf(f.Person), f.Score, 100*f.Confidence, f.Quality, f.Box[0], f.Box[1], f.Box[2], f.Box[3])
+}
+
+func nameOf(p *event.Person) string {
+	if p == nil {
+		return "unknown"
+	}
+	return p.Name
+}
+
+type watchCmd struct {
+	remote
+	JSON bool `help:"Print each event as a line of JSON."`
+}
+
+func (c watchCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	var last error
+	for e, err := range daemon.Watch(w.ctx) {
+		if last = err; err != nil {
+			if w.ctx.Err() == nil {
+				fmt.Fprintln(w.stderr, "facerecd:", err)
+			}
+			continue
+		}
+		if c.JSON {
+			line, err := json.Marshal(e)
+			if err != nil {
+				return fmt.Errorf("encode event: %w", err)
+			}
+			fmt.Fprintln(w.stdout, string(line))
+			continue
+		}
+		fmt.Fprintf(w.stdout, "%s  %-12s %-10s %-20s", e.Time.Local().Format("15:04:05"), e.Camera, e.Type, nameOf(e.Person))
+		if e.Type == event.Recognized {
+			fmt.Fprintf(w.stdout, " score %.2f  confidence %3.0f %%", e.Score, 100*e.Confidence)
+		}
+		fmt.Fprintln(w.stdout)
+	}
+	if w.ctx.Err() != nil {
+		return nil
+	}
+	return errors.Join(last, errors.New("the stream of events has ended"))
+}

@@ -1,0 +1,76 @@
+package daemon
+
+import (
+	"sync"
+	"time"
+
+	"facerecd/capture"
+	"facerecd/daemon/api"
+	"facerecd/daemon/mqtt"
+)
+
+// health is what Daemon.Health reads, from any goroutine.
+type health struct {
+	started time.Time
+
+	mu     sync.Mutex
+	parts  *parts
+	status mqtt.Status
+	since  time.Time // of status
+}
+
+func (h *health) watch(p *parts) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts, h.since = p, h.started
+}
+
+// broker is the publisher's OnStatus.
+func (h *health) broker(s mqtt.Status) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.status, h.since = s, time.Now()
+}
+
+// Health is how the daemon fares. It may be called at any time, from any
+// goroutine.
+func (d *Daemon) Health() api.Health {
+	h := &d.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := api.Health{
+		Status: api.StatusOK, Version: d.Version, Uptime: int64(time.Since(h.started).Seconds()),
+		Cameras: []api.CameraHealth{}, Checks: []api.Condition{},
+	}
+	wrong := func(code string, since time.Time, hint string) {
+		r.Status = api.StatusDegraded
+		r.Checks = append(r.Checks, api.Condition{Code: code, Severity: "warning", Since: since.UTC(), Hint: hint})
+	}
+	if h.parts == nil {
+		return r
+	}
+	for i, c := range h.parts.cameras {
+		s := c.Status()
+		r.Cameras = append(r.Cameras, api.CameraHealth{Name: c.Name, State: string(s.State), Code: s.Code, Hint: s.Hint})
+		if s.State == capture.Failed || s.State == capture.Ended {
+			wrong("camera_"+s.Code, s.Since, c.Name+": "+s.Hint)
+		}
+		if p := h.parts.pipelines[i]; p.Failing() {
+			wrong("pipeline", time.Now(), c.Name+": frames are not processed or events not stored; the log says why (a full disk?)")
+		} else if p.Lost() > 0 {
+			wrong("events_lost", time.Now(), c.Name+": events were lost because they could not be stored; see the log")
+		}
+	}
+	r.MQTT.Connected = h.status.Connected
+	r.MQTT.Backlog, _ = h.parts.store.Backlog()
+	if !h.status.Connected {
+		wrong("mqtt_disconnected", h.since, "the broker cannot be reached; events wait on the disk until it can. Check mqtt.broker")
+	}
+	if n := h.parts.store.Dropped(); n > 0 {
+		wrong("events_dropped", time.Now(), "the queue of events was full, and the oldest were dropped; check the broker")
+	}
+	if h.parts.roster.Gallery.Foreign() > 0 {
+		wrong("foreign_templates", h.started, "some people were enrolled with another model pack and are not recognised: enrol them again")
+	}
+	return r
+}

@@ -1,0 +1,205 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"facerecd/capture"
+	"facerecd/capture/jpeg"
+	"facerecd/daemon/event"
+	"facerecd/daemon/mqtt"
+	"facerecd/daemon/track"
+)
+
+const (
+	// tick is how long a pipeline waits for a frame before it looks after its
+	// tracks: a camera that was unplugged shows nobody any more.
+	tick = 250 * time.Millisecond
+	// maxHeld bounds the events that wait in memory while the store refuses
+	// them, hours of a busy door. The newest are kept.
+	maxHeld = 1000
+)
+
+// Pipeline turns one camera's frames into events. Run owns all of it.
+type Pipeline struct {
+	Camera  string // as configured
+	Box     *capture.Mailbox
+	Engine  *Engine
+	Decoder jpeg.Decoder
+	Tracker *track.Tracker
+	Names   func(person string) (name string, ok bool)
+	Record  func(event.Event) error  // stores an event
+	Present func(mqtt.Present) error // tells who is in view, when it changes
+	Log     *slog.Logger
+	// LogFaces allows lines about who was seen.
+	LogFaces bool
+
+	frame   [2]int // size of the last frame
+	held    []event.Event
+	lost    atomic.Uint64
+	present mqtt.Present
+	told    bool // present was told at least once
+	trouble string
+	failing atomic.Bool
+}
+
+// Failing tells whether frames arrive and cannot be processed or events not
+// be stored; the log has the reason. From any goroutine.
+func (p *Pipeline) Failing() bool { return p.failing.Load() }
+
+// Lost is how many events were given up because the store kept refusing them.
+func (p *Pipeline) Lost() uint64 { return p.lost.Load() }
+
+// Run processes frames until ctx ends; then it closes every track, so that
+// what was announced as there is announced as gone.
+func (p *Pipeline) Run(ctx context.Context) error {
+	p.tell(time.Now())
+	for ctx.Err() == nil {
+		p.step(ctx)
+	}
+	now := time.Now()
+	p.Tracker.Close(now)
+	p.collect()
+	p.report(p.flush())
+	p.tell(now)
+	return nil
+}
+
+// step takes one frame, or waits for one in vain.
+func (p *Pipeline) step(ctx context.Context) {
+	wait, cancel := context.WithTimeout(ctx, tick)
+	defer cancel()
+	f, err := p.Box.Take(wait)
+	if err != nil {
+		at := time.Now()
+		p.Tracker.Expire(at)
+		p.collect()
+		if err := p.flush(); err != nil {
+			p.report(err)
+		}
+		p.tell(at)
+		return
+	}
+	at := f.At
+	err = p.process(f)
+	p.Box.Recycle(f)
+	p.collect()
+	p.report(errors.Join(err, p.flush()))
+	p.tell(at)
+}
+
+// process looks at a frame, and closely at those of its faces that are worth it.
+func (p *Pipeline) process(f *capture.Frame) error {
+	view, err := viewOf(f, p.Decoder)
+	if err != nil {
+		return fmt.Errorf("read frame: %w", err)
+	}
+	p.frame = [2]int{view.Width, view.Height}
+	found, err := p.Engine.Detect(view)
+	if err != nil {
+		return err
+	}
+	tracks := p.Tracker.Update(f.At, found)
+	for i, tr := range tracks {
+		if !p.Tracker.Wants(tr, f.At) {
+			continue
+		}
+		face, err := p.Engine.Locate(view, found[i])
+		if err != nil {
+			return err
+		}
+		if !face.Real() {
+			p.Tracker.Doubt(tr, f.At)
+			continue
+		}
+		if err := p.Engine.Embed(&face); err != nil {
+			return err
+		}
+		p.Tracker.Look(tr, f.At, face)
+	}
+	return nil
+}
+
+// collect turns the tracker's changes into events that wait to be stored.
+func (p *Pipeline) collect() {
+	for _, c := range p.Tracker.Changes() {
+		tr := c.Track
+		e := event.Event{
+			Type: c.Type, Time: c.At.UTC(), Camera: p.Camera, Track: tr.ID,
+			Score: tr.Score, Confidence: tr.Confidence, Box: tr.Box.Pixels(p.frame[0], p.frame[1]), Frame: p.frame,
+			Quality: tr.Quality, SeenForMS: tr.Last.Sub(tr.First).Milliseconds(),
+		}
+		if name, ok := p.Names(tr.Person); ok {
+			e.Person = &event.Person{ID: tr.Person, Name: name}
+		}
+		if p.LogFaces {
+			name := ""
+			if e.Person != nil {
+				name = e.Person.Name
+			}
+			p.Log.Info("face "+string(e.Type), "camera", p.Camera, "track", e.Track, "name", name, "score", e.Score)
+		}
+		p.held = append(p.held, e)
+	}
+	if over := len(p.held) - maxHeld; over > 0 {
+		p.held = slices.Delete(p.held, 0, over)
+		p.lost.Add(uint64(over))
+	}
+}
+
+// flush stores the events that wait. One that cannot be stored stays, and
+// those after it with it.
+func (p *Pipeline) flush() error {
+	for len(p.held) > 0 {
+		if err := p.Record(p.held[0]); err != nil {
+			return fmt.Errorf("store event: %w", err)
+		}
+		p.held = p.held[1:]
+	}
+	return nil
+}
+
+// tell publishes who is in view when that has changed.
+func (p *Pipeline) tell(at time.Time) {
+	now := mqtt.Present{Time: at.UTC(), Camera: p.Camera}
+	for _, tr := range p.Tracker.Tracks() {
+		switch tr.Announced {
+		case event.Recognized:
+			if name, ok := p.Names(tr.Person); ok {
+				now.People = append(now.People, mqtt.Visible{ID: tr.Person, Name: name, Track: tr.ID, Since: tr.First.UTC()})
+			}
+		case event.Unknown:
+			now.Unknown++
+		}
+	}
+	if p.told && now.Unknown == p.present.Unknown && slices.Equal(now.People, p.present.People) {
+		return
+	}
+	if err := p.Present(now); err != nil {
+		p.Log.Error("cannot tell who is in view", "camera", p.Camera, "err", err)
+	}
+	p.present, p.told = now, true
+}
+
+// report logs a new trouble once, and its end.
+func (p *Pipeline) report(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if text == p.trouble {
+		return
+	}
+	if err != nil {
+		p.Log.Error("camera frames are not processed", "camera", p.Camera, "err", err)
+	} else {
+		p.Log.Info("camera frames are processed again", "camera", p.Camera)
+	}
+	p.trouble = text
+	p.failing.Store(err != nil)
+}

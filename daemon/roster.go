@@ -1,0 +1,173 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"facerecd/daemon/api"
+	"facerecd/daemon/event"
+	"facerecd/match"
+	"facerecd/match/store"
+)
+
+// Roster is everybody who is enrolled: on disk in the store, and in memory in
+// the gallery, which it keeps in step. It is safe for concurrent use, and is
+// the api.People of the HTTP port.
+type Roster struct {
+	Store   *store.Store
+	Gallery *match.Gallery
+
+	change sync.Mutex // one change at a time, from the store to the gallery
+	mu     sync.RWMutex
+	names  map[string]string // by Person.ID
+}
+
+var _ api.People = (*Roster)(nil)
+
+// Load reads the store into the gallery, having finished what a crash may have
+// left of a deletion.
+func (r *Roster) Load() error {
+	if _, err := r.Store.FinishDeletes(event.Redact); err != nil {
+		return fmt.Errorf("finish a deletion: %w", err)
+	}
+	people, err := r.Store.People()
+	if err != nil {
+		return fmt.Errorf("read people: %w", err)
+	}
+	names := make(map[string]string, len(people))
+	for _, p := range people {
+		names[p.ID] = p.Name
+	}
+	if err := r.Store.Templates(func(t match.Template) error { return r.Gallery.Add(t) }); err != nil {
+		return fmt.Errorf("read templates: %w", err)
+	}
+	r.mu.Lock()
+	r.names = names
+	r.mu.Unlock()
+	return nil
+}
+
+// Name is what a person is called, and whether there is such a person.
+func (r *Roster) Name(id string) (name string, ok bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	name, ok = r.names[id]
+	return name, ok
+}
+
+// Known tells whether there is such a person.
+func (r *Roster) Known(id string) bool {
+	_, ok := r.Name(id)
+	return ok
+}
+
+// Len is the number of people.
+func (r *Roster) Len() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.names)
+}
+
+// Enroll adds templates to the person who has the name, or to a new one with
+// newID; all of them, or with an error none.
+func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.Person, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	p, err := r.Store.FindByName(name)
+	if errors.Is(err, store.ErrNotFound) {
+		p = match.Person{ID: newID, Name: name}
+	} else if err != nil {
+		return p, fmt.Errorf("find person: %w", err)
+	}
+	for i := range templates {
+		templates[i].Person = p.ID
+	}
+	if err := r.Store.Enroll(p, templates); err != nil {
+		return p, fmt.Errorf("store templates: %w", err)
+	}
+	if p, err = r.Store.Person(p.ID); err != nil {
+		return p, fmt.Errorf("read person: %w", err)
+	}
+	r.rename(p)
+	if err := r.Gallery.Add(templates...); err != nil {
+		return p, fmt.Errorf("add templates to the gallery: %w", err)
+	}
+	return p, nil
+}
+
+// Templates are a person's templates that the model pack made.
+func (r *Roster) Templates(name string) ([]match.Template, error) {
+	p, err := r.Store.FindByName(name)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("find person: %w", err)
+	}
+	var all []match.Template
+	err = r.Store.PersonTemplates(p.ID, func(t match.Template) error {
+		if t.Model == r.Gallery.Model() {
+			all = append(all, t)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read templates: %w", err)
+	}
+	return all, nil
+}
+
+func (r *Roster) rename(p match.Person) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.names[p.ID] = p.Name
+}
+
+// List implements api.People.
+func (r *Roster) List(context.Context) ([]match.Person, error) { return r.Store.People() }
+
+// Get implements api.People.
+func (r *Roster) Get(_ context.Context, id string) (match.Person, error) {
+	p, err := r.Store.Person(id)
+	return p, apiError(err)
+}
+
+// Rename implements api.People.
+func (r *Roster) Rename(_ context.Context, id, name string) (match.Person, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	p, err := r.Store.Rename(id, name)
+	if err != nil {
+		return p, apiError(err)
+	}
+	r.rename(p)
+	return p, nil
+}
+
+// Delete implements api.People. The person is nobody to the cameras from the
+// moment the store has committed.
+func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	receipt, err := r.Store.Delete(id, event.Redact)
+	if err != nil {
+		return api.Receipt{}, apiError(err)
+	}
+	r.Gallery.RemovePerson(id)
+	r.mu.Lock()
+	delete(r.names, id)
+	r.mu.Unlock()
+	return api.Receipt(receipt), nil
+}
+
+// apiError puts the store's answers into the words of the HTTP port.
+func apiError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: %w", api.ErrPersonNotFound, err)
+	case errors.Is(err, store.ErrNameTaken):
+		return fmt.Errorf("%w: %w", api.ErrNameTaken, err)
+	}
+	return err
+}

@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"facerecd/inference"
+	"facerecd/inference/litert"
+)
+
+// Vision is a loaded model pack with the runtime to run it. It is safe for
+// concurrent use; the engines that it makes are for one goroutine each.
+type Vision struct {
+	Pack    *inference.Pack
+	library *litert.Library
+	threads int
+	log     *slog.Logger
+}
+
+// OpenVision reads the model pack in dir and loads LiteRT from runtime, or
+// from where litert.Find finds it when that is empty.
+func OpenVision(dir, runtime string, threads int, log *slog.Logger) (*Vision, error) {
+	pack, err := inference.LoadPack(dir)
+	if err != nil {
+		return nil, err
+	}
+	path, err := litert.Find(runtime)
+	if err != nil {
+		return nil, err
+	}
+	library, err := litert.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Vision{Pack: pack, library: library, threads: threads, log: log}, nil
+}
+
+// Runtime is the path of the LiteRT library.
+func (v *Vision) Runtime() string { return v.library.Path() }
+
+// Engine is an inference.Engine with the models that it runs.
+type Engine struct {
+	*inference.Engine
+	models []*litert.Model
+}
+
+// Engine opens the pack's models once more. The caller closes it.
+func (v *Vision) Engine() (_ *Engine, err error) {
+	e := &Engine{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	for _, m := range []struct {
+		role string
+		data []byte
+	}{{"detector", v.Pack.Detector}, {"landmarks", v.Pack.Landmarks}, {"embedding", v.Pack.Embedding}} {
+		model, err := v.library.Open(m.data, litert.Options{Threads: v.threads, Log: v.log})
+		if err != nil {
+			return e, fmt.Errorf("open the %s model: %w", m.role, err)
+		}
+		e.models = append(e.models, model)
+	}
+	e.Engine, err = inference.NewEngine(v.Pack, e.models[0], e.models[1], e.models[2])
+	return e, err
+}
+
+// Close frees the models. Nothing may use the Engine any more.
+func (e *Engine) Close() error {
+	var errs []error
+	for _, m := range e.models {
+		errs = append(errs, m.Close())
+	}
+	return errors.Join(errs...)
+}
