@@ -27,21 +27,15 @@ const perPerson = 3
 // all that was acknowledged.
 func crashChild(dir string) {
 	fmt.Println("ready")
-	n := 0
 	for {
 		s, err := Open(dir, Options{})
 		if err != nil {
 			fmt.Println("open:", err)
 			return
 		}
-		people, err := s.People()
-		if err == nil && len(people) > 0 {
-			_, err = fmt.Sscanf(people[len(people)-1].ID, "P%d", &n)
-		}
-		for range 6 {
-			n++
+		for n := range 6 {
 			if err == nil {
-				err = crashRound(s, fmt.Sprintf("P%06d", n), n%4 == 0)
+				err = crashRound(s, n%3 == 0)
 			}
 		}
 		if err := errors.Join(err, s.Close()); err != nil {
@@ -51,7 +45,8 @@ func crashChild(dir string) {
 	}
 }
 
-func crashRound(s *Store, person string, forget bool) error {
+func crashRound(s *Store, forget bool) error {
+	var id string
 	for range 5 {
 		// Large enough that write-ahead logs are changed and tables merged meanwhile.
 		seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now()})
@@ -59,18 +54,19 @@ func crashRound(s *Store, person string, forget bool) error {
 			return err
 		}
 		fmt.Println("event", seq)
+		id = fmt.Sprintf("P%06d", seq) // as a ULID, never used twice
 	}
-	if err := s.Enroll(match.Person{ID: person, Name: person}, templates(person, perPerson)); err != nil {
+	if err := s.Enroll(match.Person{ID: id, Name: id}, templates(id, perPerson)); err != nil {
 		return err
 	}
 	if !forget {
-		fmt.Println("person", person)
+		fmt.Println("person", id)
 		return nil
 	}
-	if _, err := s.Delete(person, redactAll); err != nil {
+	if _, err := s.Delete(id, redactAll); err != nil {
 		return err
 	}
-	fmt.Println("gone", person)
+	fmt.Println("gone", id)
 	return nil
 }
 
