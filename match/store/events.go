@@ -226,8 +226,8 @@ func itemRow(item *badger.Item) (row Row, err error) {
 	return row, nil
 }
 
-// Ack takes published events off the queue. Numbers that are not in it, or no
-// longer, are ignored.
+// Ack takes published events off the queue, up to 500 in a transaction. Numbers
+// that are not in it, or no longer, are ignored.
 func (s *Store) Ack(seqs ...uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,8 +2,8 @@
 // and the history of events in one Badger directory.
 //
 // What a method has acknowledged is on the disk: it survives a crash, and a
-// power cut as far as the disk keeps its own promises. Each method is one
-// transaction, done entirely or not at all.
+// power cut as far as the disk keeps its own promises. A method is one
+// transaction, done entirely or not at all, unless its comment says otherwise.
 package store
 
 import (
