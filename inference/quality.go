@@ -52,12 +52,12 @@ func assess(f *Face, aligned Landmarks, side int) Quality {
 		value  float32
 	}{
 		{Small, ramp{6, 26}.of(q.EyeDistance)},
-		{Blurred, ramp{0.04, 0.14}.of(q.Sharpness)},
+		{Blurred, ramp{0.07, 0.17}.of(q.Sharpness)},
 		{Turned, min(ramp{0.5, 0.2}.of(abs(q.Yaw)), ramp{0.36, 0.16}.of(abs(q.Pitch)))},
 		{Dark, ramp{15, 60}.of(q.Brightness)},
 		{Bright, ramp{250, 215}.of(q.Brightness)},
 		{Flat, ramp{6, 22}.of(q.Contrast)},
-		{Uncertain, min(ramp{0.3, 0.8}.of(f.Score), ramp{0.4, 0.95}.of(f.Probability))},
+		{Uncertain, min(ramp{0.1, 0.6}.of(f.Score), ramp{0.4, 0.95}.of(f.Probability))},
 	}
 	q.Score = 1
 	for _, f := range factors {

@@ -183,7 +183,7 @@ func (s *session) room() int {
 
 func (s *session) send(seq uint64, topic string, retained bool, payload []byte) {
 	s.flying = append(s.flying, flight{seq, len(payload), s.link.publish(topic, retained, payload), time.Now()})
-	if seq != 0 { s.landed = append(s.landed, seq); s.settle()
+	if seq != 0 {
 		s.published.Add(1)
 	}
 }
