@@ -36,10 +36,12 @@ func (r *Roster) Load() error {
 	if err != nil {
 		return fmt.Errorf("read people: %w", err)
 	}
-	names := make(map[string]string, len(people))
+	names, templates := make(map[string]string, len(people)), 0
 	for _, p := range people {
 		names[p.ID] = p.Name
+		templates += p.Templates
 	}
+	r.Gallery.Grow(templates)
 	if err := r.Store.Templates(func(t match.Template) error { return r.Gallery.Add(t) }); err != nil {
 		return fmt.Errorf("read templates: %w", err)
 	}
