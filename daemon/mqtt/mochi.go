@@ -61,7 +61,7 @@ func serve(l net.Listener, log *slog.Logger) (*server, error) {
 
 // stop delivers what has been acknowledged, and closes.
 func (s *server) stop() error {
-	
+	s.hook.closing.Store(true)
 	// How long the queues of the clients are is private to mochi: they count as
 	// empty when nothing has been written for a while.
 	end := time.Now().Add(linger)
