@@ -66,7 +66,7 @@ type Publisher struct {
 	Topics       Topics
 	Outbox       Outbox
 	Log          *slog.Logger
-	OnStatus     func(Status) // nil, or told each change by Run's goroutine
+	OnStatus     func(Status) // nil, or told by Run's goroutine what becomes of each attempt and connection
 
 	RetryMin     time.Duration // before the second attempt to connect; it doubles
 	RetryMax     time.Duration // between attempts, and after a refused login
