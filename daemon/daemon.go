@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,10 +160,7 @@ func (d *Daemon) build() (p *parts, err error) {
 	if n := p.roster.Gallery.Foreign(); n > 0 {
 		d.Log.Warn("templates of another model pack are not compared: enrol these people again", "templates", n)
 	}
-	p.policy = policy(p.vision.Pack.Decision.Threshold, p.vision.Pack.Decision.Margin, c.Match)
-	p.policy.Slope = p.vision.Pack.Decision.Confidence.Slope
-	p.policy.Offset = p.vision.Pack.Decision.Confidence.Offset
-
+	p.policy = p.vision.Policy(c.Match)
 	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
 	p.log = &event.Log{
 		Store: p.store, Device: c.Device,
@@ -183,14 +179,6 @@ func (d *Daemon) build() (p *parts, err error) {
 	}
 	d.health.watch(p)
 	return p, nil
-}
-
-// policy is the model pack's decision, where the configuration has none of its own.
-func policy(threshold, margin float32, own config.Match) match.Policy {
-	return match.Policy{
-		Threshold: cmp.Or(float32(own.Threshold), threshold),
-		Margin:    cmp.Or(float32(own.Margin), margin),
-	}
 }
 
 func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {

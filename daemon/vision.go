@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 
+	"facerecd/daemon/config"
 	"facerecd/inference"
 	"facerecd/inference/litert"
+	"facerecd/match"
 )
 
 // Vision is a loaded model pack with the runtime to run it. It is safe for
@@ -38,6 +41,18 @@ func OpenVision(dir, runtime string, threads int, log *slog.Logger) (*Vision, er
 
 // Runtime is the path of the LiteRT library.
 func (v *Vision) Runtime() string { return v.library.Path() }
+
+// Policy is the pack's open-set decision, where the configuration has none of
+// its own.
+func (v *Vision) Policy(own config.Match) match.Policy {
+	d := v.Pack.Decision
+	return match.Policy{
+		Threshold: cmp.Or(float32(own.Threshold), d.Threshold),
+		Margin:    cmp.Or(float32(own.Margin), d.Margin),
+		Slope:     d.Confidence.Slope,
+		Offset:    d.Confidence.Offset,
+	}
+}
 
 // Engine is an inference.Engine with the models that it runs.
 type Engine struct {

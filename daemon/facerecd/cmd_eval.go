@@ -1,56 +1,63 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"math"
 	"os"
-	"path/filepath"
+	"slices"
+	"text/tabwriter"
 
-	"facerecd/capture/still"
 	"facerecd/daemon"
 	"facerecd/daemon/config"
-	"facerecd/inference"
+	"facerecd/match"
 	"facerecd/match/eval"
 )
 
 type evalCmd struct {
-	Images  string `help:"Folder of photos in LFW's layout: Ana/Ana_0001.jpg." required:"" type:"existingdir"`
-	Pairs   string `help:"LFW's pairs.txt." required:"" type:"existingfile"`
-	Models  string `help:"Model pack; the shipped one when not given." type:"path"`
-	Runtime string `help:"Path of libLiteRt.so; searched for when not given." type:"path"`
-	Threads int    `help:"Threads that a model may use." default:"1"`
-	JSON    bool   `help:"Print JSON."`
+	Images    string  `help:"Folder of photos in LFW's layout: Ana/Ana_0001.jpg." required:"" type:"existingdir"`
+	Pairs     string  `help:"LFW's pairs.txt." required:"" type:"existingfile"`
+	Models    string  `help:"Model pack; the shipped one when not given." type:"path"`
+	Against   string  `help:"Another model pack, to compare with." type:"path" placeholder:"DIR"`
+	Identify  bool    `help:"Use every photo of the folder: open-set identification with 100, 1000 and all people."`
+	Calibrate float64 `help:"Propose a threshold for this false-accept rate, and fit the confidence curve, on every pair of photos." placeholder:"FAR"`
+	HTML      string  `help:"Write tables, score histograms and the error trade-off as one HTML page." type:"path" placeholder:"FILE"`
+	Runtime   string  `help:"Path of libLiteRt.so; searched for when not given." type:"path"`
+	Threads   int     `help:"Threads that a model may use." default:"1"`
+	JSON      bool    `help:"Print JSON."`
 }
 
 // report is what eval prints; its keys are a contract.
 type report struct {
-	Pack        string  `json:"pack"`
-	Photos      int     `json:"photos"`
-	Pairs       int     `json:"pairs"`
-	Accuracy    float64 `json:"accuracy"` // 0..1
-	Std         float64 `json:"std"`      // standard error of the folds' mean
-	Threshold   float32 `json:"threshold"`
-	TAR         float64 `json:"tar_at_far_1e3"`
-	NotDetected int     `json:"not_detected"` // photos in which no face was found
+	Pack            string                `json:"pack"`
+	Photos          int                   `json:"photos"`
+	Pairs           int                   `json:"pairs"`
+	Accuracy        float64               `json:"accuracy"` // 0..1
+	Std             float64               `json:"std"`      // standard error of the folds' mean
+	Threshold       float32               `json:"threshold"`
+	TAR             float64               `json:"tar_at_far_1e3"`
+	NotDetected     int                   `json:"not_detected"` // photos in which no face was found
+	Identifications []eval.Identification `json:"identification,omitempty"`
+	Calibration     *calibration          `json:"calibration,omitempty"`
+	Against         *report               `json:"against,omitempty"`
+
+	page eval.Report
+}
+
+// calibration is what a manifest's "decision" could hold.
+type calibration struct {
+	FAR       float64 `json:"far"` // as measured, at most what was asked for
+	FRR       float64 `json:"frr"`
+	Threshold float64 `json:"threshold"`
+	Slope     float64 `json:"slope"`
+	Offset    float64 `json:"offset"`
+	Pairs     int64   `json:"pairs"`
 }
 
 func (c evalCmd) Run(w *world) error {
-	if c.Models == "" {
-		c.Models = config.Default().Models
+	if c.Calibrate < 0 || c.Calibrate >= 1 {
+		return errors.New("--calibrate takes a false-accept rate between 0 and 1, such as 1e-4")
 	}
-	vision, err := daemon.OpenVision(findModels(c.Models), c.Runtime, c.Threads, slog.New(slog.NewTextHandler(w.stderr, nil)))
-	if err != nil {
-		return err
-	}
-	engine, err := vision.Engine()
-	if err != nil {
-		return err
-	}
-	defer func() { _ = engine.Close() }() // it only frees memory
 	file, err := os.Open(c.Pairs)
 	if err != nil {
 		return fmt.Errorf("open pairs: %w", err)
@@ -60,12 +67,60 @@ func (c evalCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-
-	embeddings, err := c.embed(w, engine, pairs)
+	if c.Models == "" {
+		c.Models = findModels(config.Default().Models)
+	}
+	r, err := c.measure(w, c.Models, pairs)
 	if err != nil {
 		return err
 	}
-	r := report{Pack: vision.Pack.ID, Photos: len(embeddings)}
+	pages := []eval.Report{r.page}
+	if c.Against != "" {
+		if r.Against, err = c.measure(w, c.Against, pairs); err != nil {
+			return err
+		}
+		pages = append(pages, r.Against.page)
+	}
+	if c.HTML != "" {
+		if err := writePage(c.HTML, c.Images, pages); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return printJSON(w.stdout, r)
+	}
+	return r.print(w)
+}
+
+// everything tells whether all photos are needed, and not only the pairs'.
+func (c evalCmd) everything() bool { return c.Identify || c.Calibrate > 0 || c.HTML != "" }
+
+// measure evaluates one model pack.
+func (c evalCmd) measure(w *world, models string, pairs []eval.Pair) (*report, error) {
+	vision, err := daemon.OpenVision(models, c.Runtime, c.Threads, slog.New(slog.NewTextHandler(w.stderr, nil)))
+	if err != nil {
+		return nil, err
+	}
+	engine, err := vision.Engine()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = engine.Close() }() // it only frees memory
+
+	var photos []eval.Photo
+	for _, p := range pairs {
+		photos = append(photos, p.A, p.B)
+	}
+	if c.everything() {
+		if photos, err = allPhotos(c.Images, photos); err != nil {
+			return nil, err
+		}
+	}
+	embeddings, err := embedPhotos(w, engine, c.Images, photos, vision.Pack.ID)
+	if err != nil {
+		return nil, err
+	}
+	r := &report{Pack: vision.Pack.ID, Photos: len(embeddings)}
 	for _, v := range embeddings {
 		if v == nil {
 			r.NotDetected++
@@ -77,88 +132,106 @@ func (c evalCmd) Run(w *world) error {
 	}
 	v := eval.Verify(trials)
 	r.Pairs, r.Accuracy, r.Std, r.Threshold, r.TAR = v.Pairs, v.Accuracy, v.Std, v.Threshold, v.TAR
-	if c.JSON {
-		return printJSON(w.stdout, r)
+	if c.everything() {
+		return r, c.open(r, v, vision, embeddings)
 	}
-	_, err = fmt.Fprintf(w.stdout, `model pack     %s
-photos         %d, no face found in %d
-pairs          %d
-accuracy       %.2f %% +- %.2f, at a cosine of %.3f
-TAR @ FAR 1e-3 %.2f %%
-`, r.Pack, r.Photos, r.NotDetected, r.Pairs, 100*r.Accuracy, 100*r.Std, r.Threshold, 100*r.TAR)
-	return err
+	return r, nil
 }
 
-// embed embeds each photo of the pairs once; nil stands for no face.
-func (c evalCmd) embed(w *world, engine *daemon.Engine, pairs []eval.Pair) (map[eval.Photo][]float32, error) {
-	embeddings := map[eval.Photo][]float32{}
-	var photos []eval.Photo
-	for _, p := range pairs {
-		for _, photo := range [2]eval.Photo{p.A, p.B} {
-			if _, ok := embeddings[photo]; !ok {
-				embeddings[photo] = nil
-				photos = append(photos, photo)
-			}
+// open adds what needs every photo.
+func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, embeddings map[eval.Photo][]float32) error {
+	var samples []eval.Sample
+	for _, photo := range sortedPhotos(embeddings) {
+		if e := embeddings[photo]; e != nil {
+			samples = append(samples, eval.Sample{Person: photo.Person, Embedding: e})
 		}
 	}
-	progress := isTerminal(w.stderr)
-	for i, photo := range photos {
-		if err := w.ctx.Err(); err != nil {
-			return nil, context.Cause(w.ctx)
+	if c.Identify || c.HTML != "" {
+		if err := r.identify(samples, vision.Policy(config.Match{})); err != nil {
+			return err
 		}
-		v, err := embedPhoto(engine, filepath.Join(c.Images, filepath.FromSlash(photo.Path())))
+	}
+	scores := eval.AllPairs(samples)
+	if c.Calibrate > 0 {
+		slope, offset, err := scores.Confidence()
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("calibrate: %w", err)
 		}
-		embeddings[photo] = v
-		if progress && (i%10 == 0 || i+1 == len(photos)) {
-			fmt.Fprintf(w.stderr, "\r%d of %d photos", i+1, len(photos))
+		p := scores.At(c.Calibrate)
+		r.Calibration = &calibration{
+			FAR: p.FAR, FRR: p.FRR, Threshold: p.Threshold, Slope: slope, Offset: offset,
+			Pairs: scores.NSame + scores.NDifferent,
 		}
 	}
-	if progress {
-		fmt.Fprintln(w.stderr)
+	r.page = eval.Report{
+		Pack: r.Pack, Photos: r.Photos, NotDetected: r.NotDetected, Verification: v,
+		Identifications: r.Identifications, Scores: scores, Shipped: float64(vision.Pack.Decision.Threshold),
 	}
-	return embeddings, nil
+	return nil
 }
 
-// embedPhoto takes the way that a frame takes in the daemon. Of several faces
-// it takes the one nearest to the middle, which is whom LFW's photos are of.
-func embedPhoto(engine *daemon.Engine, path string) ([]float32, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the pairs name %s, which is missing: is --images the folder that holds a folder for each person?", path)
-	} else if err != nil {
-		return nil, fmt.Errorf("read photo: %w", err)
-	}
-	img, err := still.Decode(data, still.Limits{})
-	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", path, err)
-	}
-	view := inference.FromImage(img)
-	faces, err := engine.Faces(view)
-	if err != nil {
-		return nil, fmt.Errorf("look at %s: %w", path, err)
-	}
-	var nearest []float32
-	best := math.Inf(1)
-	for _, f := range faces {
-		c := f.Box.Centre()
-		off := math.Hypot(float64(c.X)-float64(view.Width)/2, float64(c.Y)-float64(view.Height)/2)
-		if off < best {
-			nearest, best = f.Embedding, off
+// identify searches with 100 people enrolled, with 1000, and with all.
+func (r *report) identify(samples []eval.Sample, policy match.Policy) error {
+	for _, n := range []int{100, 1000, 0} {
+		result, err := eval.Identify(samples, n, policy)
+		if err != nil {
+			return fmt.Errorf("identify: %w", err)
+		}
+		if !slices.ContainsFunc(r.Identifications, func(i eval.Identification) bool { return i.Enrolled == result.Enrolled }) {
+			r.Identifications = append(r.Identifications, result)
 		}
 	}
-	return nearest, nil
+	return nil
 }
 
-// cosine of two unit vectors; -1, the least, when there is none to compare.
-func cosine(a, b []float32) float32 {
-	if a == nil || b == nil {
-		return -1
+func writePage(path, images string, reports []eval.Report) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("create page: %w", err)
 	}
-	var sum float32
-	for i := range a {
-		sum += a[i] * b[i]
+	if err := eval.WriteHTML(f, "Photos: "+images, reports); err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return sum
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+// print writes the report for people, the packs side by side.
+func (r *report) print(w *world) error {
+	packs := []*report{r}
+	if r.Against != nil {
+		packs = append(packs, r.Against)
+	}
+	table := tabwriter.NewWriter(w.stdout, 0, 0, 3, ' ', 0)
+	line := func(name string, value func(*report) string) {
+		fmt.Fprint(table, name)
+		for _, p := range packs {
+			fmt.Fprint(table, "\t", value(p))
+		}
+		fmt.Fprintln(table)
+	}
+	line("model pack", func(p *report) string { return p.Pack })
+	line("photos", func(p *report) string { return fmt.Sprintf("%d, no face found in %d", p.Photos, p.NotDetected) })
+	line("pairs", func(p *report) string { return fmt.Sprint(p.Pairs) })
+	line("accuracy", func(p *report) string {
+		return fmt.Sprintf("%.2f %% ± %.2f, at a cosine of %.3f", 100*p.Accuracy, 100*p.Std, p.Threshold)
+	})
+	line("TAR @ FAR 1e-3", func(p *report) string { return fmt.Sprintf("%.2f %%", 100*p.TAR) })
+	for i, id := range r.Identifications {
+		line(fmt.Sprintf("%d enrolled", id.Enrolled), func(p *report) string {
+			id := p.Identifications[i]
+			return fmt.Sprintf("rank-1 %.2f %%, FNIR %.2f %% (wrong name %.2f %%), FPIR %.2f %%", 100*id.Rank1, 100*id.FNIR, 100*id.WrongName, 100*id.FPIR)
+		})
+	}
+	if r.Calibration != nil {
+		line("threshold", func(p *report) string {
+			return fmt.Sprintf("%.3f for FAR %.2g, FRR %.2f %%", p.Calibration.Threshold, p.Calibration.FAR, 100*p.Calibration.FRR)
+		})
+		line("confidence", func(p *report) string {
+			return fmt.Sprintf("slope %.2f, offset %.2f", p.Calibration.Slope, p.Calibration.Offset)
+		})
+	}
+	return table.Flush()
 }

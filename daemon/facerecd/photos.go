@@ -1,0 +1,131 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"facerecd/capture/still"
+	"facerecd/daemon"
+	"facerecd/inference"
+	"facerecd/match/eval"
+)
+
+// allPhotos adds every photo of a folder in LFW's layout to some of them.
+func allPhotos(dir string, photos []eval.Photo) ([]eval.Photo, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*_[0-9][0-9][0-9][0-9].jpg"))
+	if err != nil {
+		return nil, fmt.Errorf("list photos: %w", err)
+	}
+	for _, file := range files {
+		var p eval.Photo
+		p.Person = filepath.Base(filepath.Dir(file))
+		name, ok := strings.CutPrefix(filepath.Base(file), p.Person+"_")
+		if _, err := fmt.Sscanf(name, "%04d.jpg", &p.Number); ok && err == nil {
+			photos = append(photos, p)
+		}
+	}
+	return photos, nil
+}
+
+func sortedPhotos(embeddings map[eval.Photo][]float32) []eval.Photo {
+	return slices.SortedFunc(maps.Keys(embeddings), func(a, b eval.Photo) int {
+		return cmp.Or(cmp.Compare(a.Person, b.Person), cmp.Compare(a.Number, b.Number))
+	})
+}
+
+// embedPhotos embeds each photo once; nil stands for no face.
+func embedPhotos(w *world, engine *daemon.Engine, dir string, photos []eval.Photo, what string) (map[eval.Photo][]float32, error) {
+	embeddings := make(map[eval.Photo][]float32, len(photos))
+	for _, photo := range photos {
+		embeddings[photo] = nil
+	}
+	bar := progress{w: w, what: what, total: len(embeddings), start: time.Now()}
+	for _, photo := range sortedPhotos(embeddings) {
+		if w.ctx.Err() != nil {
+			return nil, context.Cause(w.ctx)
+		}
+		v, err := embedPhoto(engine, filepath.Join(dir, filepath.FromSlash(photo.Path())))
+		if err != nil {
+			return nil, err
+		}
+		embeddings[photo] = v
+		bar.step()
+	}
+	return embeddings, nil
+}
+
+// embedPhoto takes the way that a frame takes in the daemon. Of several faces
+// it takes the one nearest to the middle, which is whom LFW's photos are of.
+func embedPhoto(engine *daemon.Engine, path string) ([]float32, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the pairs name %s, which is missing: is --images the folder that holds a folder for each person?", path)
+	} else if err != nil {
+		return nil, fmt.Errorf("read photo: %w", err)
+	}
+	img, err := still.Decode(data, still.Limits{})
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", path, err)
+	}
+	view := inference.FromImage(img)
+	faces, err := engine.Faces(view)
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", path, err)
+	}
+	var nearest []float32
+	best := math.Inf(1)
+	for _, f := range faces {
+		c := f.Box.Centre()
+		off := math.Hypot(float64(c.X)-float64(view.Width)/2, float64(c.Y)-float64(view.Height)/2)
+		if off < best {
+			nearest, best = f.Embedding, off
+		}
+	}
+	return nearest, nil
+}
+
+// cosine of two unit vectors; -1, the least, when there is none to compare.
+func cosine(a, b []float32) float32 {
+	if a == nil || b == nil {
+		return -1
+	}
+	var sum float32
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
+}
+
+// progress is a bar on a terminal, and nothing elsewhere.
+type progress struct {
+	w           *world
+	what        string
+	total, done int
+	start, last time.Time
+}
+
+func (p *progress) step() {
+	p.done++
+	now := time.Now()
+	if !isTerminal(p.w.stderr) || p.done < p.total && now.Sub(p.last) < 100*time.Millisecond {
+		return
+	}
+	p.last = now
+	const width = 30
+	full := width * p.done / p.total
+	left := time.Duration(float64(now.Sub(p.start)) / float64(p.done) * float64(p.total-p.done))
+	fmt.Fprintf(p.w.stderr, "\r%s [%s%s] %d of %d, %v left ", p.what, strings.Repeat("#", full), strings.Repeat(".", width-full), p.done, p.total, left.Round(time.Second))
+	if p.done == p.total {
+		fmt.Fprintln(p.w.stderr)
+	}
+}
