@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -43,8 +42,9 @@ type Pipeline struct {
 	held    []event.Event
 	lost    atomic.Uint64
 	present mqtt.Present
-	told    bool // present was told at least once
-	trouble string
+	told    bool   // present was told at least once
+	unseen  string // why the last frame was not processed; "" when it was
+	unkept  string // why events are not stored; "" when they are
 	failing atomic.Bool
 }
 
@@ -64,8 +64,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	now := time.Now()
 	p.Tracker.Close(now)
-	p.collect()
-	p.report(p.flush())
+	p.settle()
 	p.tell(now)
 	return nil
 }
@@ -78,18 +77,15 @@ func (p *Pipeline) step(ctx context.Context) {
 	if err != nil {
 		at := time.Now()
 		p.Tracker.Expire(at)
-		p.collect()
-		if err := p.flush(); err != nil {
-			p.report(err)
-		}
+		p.settle()
 		p.tell(at)
 		return
 	}
 	at := f.At
 	err = p.process(f)
 	p.Box.Recycle(f)
-	p.collect()
-	p.report(errors.Join(err, p.flush()))
+	p.report(&p.unseen, err, "camera frames cannot be processed", "camera frames are processed again")
+	p.settle()
 	p.tell(at)
 }
 
@@ -123,6 +119,12 @@ func (p *Pipeline) process(f *capture.Frame) error {
 		p.Tracker.Look(tr, f.At, face)
 	}
 	return nil
+}
+
+// settle stores what happened, and what could not be stored before.
+func (p *Pipeline) settle() {
+	p.collect()
+	p.report(&p.unkept, p.flush(), "events cannot be stored, and wait in memory", "events are stored again")
 }
 
 // collect turns the tracker's changes into events that wait to be stored.
@@ -186,20 +188,20 @@ func (p *Pipeline) tell(at time.Time) {
 	p.present, p.told = now, true
 }
 
-// report logs a new trouble once, and its end.
-func (p *Pipeline) report(err error) {
+// report logs a new trouble once, and its end. The last one is kept in was.
+func (p *Pipeline) report(was *string, err error, begins, ends string) {
 	text := ""
 	if err != nil {
 		text = err.Error()
 	}
-	if text == p.trouble {
+	if text == *was {
 		return
 	}
+	*was = text
+	p.failing.Store(p.unseen != "" || p.unkept != "")
 	if err != nil {
-		p.Log.Error("camera frames are not processed", "camera", p.Camera, "err", err)
+		p.Log.Error(begins, "camera", p.Camera, "err", err)
 	} else {
-		p.Log.Info("camera frames are processed again", "camera", p.Camera)
+		p.Log.Info(ends, "camera", p.Camera)
 	}
-	p.trouble = text
-	p.failing.Store(err != nil)
 }
