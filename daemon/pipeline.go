@@ -84,6 +84,9 @@ func (p *Pipeline) step(ctx context.Context) {
 	at := f.At
 	err = p.process(f)
 	p.Box.Recycle(f)
+	if err != nil {
+		p.Tracker.Expire(at) // whom nobody can see is not there
+	}
 	p.report(&p.unseen, err, "camera frames cannot be processed", "camera frames are processed again")
 	p.settle()
 	p.tell(at)
