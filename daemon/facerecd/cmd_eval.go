@@ -38,10 +38,19 @@ type report struct {
 	TAR             float64               `json:"tar_at_far_1e3"`
 	NotDetected     int                   `json:"not_detected"` // photos in which no face was found
 	Identifications []eval.Identification `json:"identification,omitempty"`
+	Quality         *quality              `json:"quality,omitempty"`
 	Calibration     *calibration          `json:"calibration,omitempty"`
 	Against         *report               `json:"against,omitempty"`
 
 	page eval.Report
+}
+
+// quality is what dropping the photos of the lowest quality does to the false
+// rejects at a false-accept rate of 1e-3, over every pair.
+type quality struct {
+	Dropped float64 `json:"dropped"` // share of the photos
+	Before  float64 `json:"frr_before"`
+	After   float64 `json:"frr_after"`
 }
 
 // calibration is what a manifest's "decision" could hold.
@@ -122,13 +131,13 @@ func (c evalCmd) measure(w *world, models string, pairs []eval.Pair) (*report, e
 	}
 	r := &report{Pack: vision.Pack.ID, Photos: len(embeddings)}
 	for _, v := range embeddings {
-		if v == nil {
+		if v.Embedding == nil {
 			r.NotDetected++
 		}
 	}
 	var trials []eval.Trial
 	for _, p := range pairs {
-		trials = append(trials, eval.Trial{Score: cosine(embeddings[p.A], embeddings[p.B]), Same: p.Same, Fold: p.Fold})
+		trials = append(trials, eval.Trial{Score: cosine(embeddings[p.A].Embedding, embeddings[p.B].Embedding), Same: p.Same, Fold: p.Fold})
 	}
 	v := eval.Verify(trials)
 	r.Pairs, r.Accuracy, r.Std, r.Threshold, r.TAR = v.Pairs, v.Accuracy, v.Std, v.Threshold, v.TAR
@@ -139,11 +148,11 @@ func (c evalCmd) measure(w *world, models string, pairs []eval.Pair) (*report, e
 }
 
 // open adds what needs every photo.
-func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, embeddings map[eval.Photo][]float32) error {
+func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, embeddings map[eval.Photo]eval.Sample) error {
 	var samples []eval.Sample
 	for _, photo := range sortedPhotos(embeddings) {
-		if e := embeddings[photo]; e != nil {
-			samples = append(samples, eval.Sample{Person: photo.Person, Embedding: e})
+		if s := embeddings[photo]; s.Embedding != nil {
+			samples = append(samples, s)
 		}
 	}
 	if c.Identify || c.HTML != "" {
@@ -152,6 +161,8 @@ func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, emb
 		}
 	}
 	scores := eval.AllPairs(samples)
+	const worst = 0.05
+	r.Quality = &quality{worst, scores.At(1e-3).FRR, eval.AllPairs(eval.Discard(samples, worst)).At(1e-3).FRR}
 	if c.Calibrate > 0 {
 		slope, offset, err := scores.Confidence()
 		if err != nil {
@@ -223,6 +234,11 @@ func (r *report) print(w *world) error {
 		line(fmt.Sprintf("%d enrolled", id.Enrolled), func(p *report) string {
 			id := p.Identifications[i]
 			return fmt.Sprintf("rank-1 %.2f %%, FNIR %.2f %% (wrong name %.2f %%), FPIR %.2f %%", 100*id.Rank1, 100*id.FNIR, 100*id.WrongName, 100*id.FPIR)
+		})
+	}
+	if r.Quality != nil {
+		line("FRR @ FAR 1e-3", func(p *report) string {
+			return fmt.Sprintf("%.2f %% of all pairs, %.2f %% without the worst %.0f %% of photos", 100*p.Quality.Before, 100*p.Quality.After, 100*p.Quality.Dropped)
 		})
 	}
 	if r.Calibration != nil {

@@ -37,58 +37,58 @@ func allPhotos(dir string, photos []eval.Photo) ([]eval.Photo, error) {
 	return photos, nil
 }
 
-func sortedPhotos(embeddings map[eval.Photo][]float32) []eval.Photo {
+func sortedPhotos(embeddings map[eval.Photo]eval.Sample) []eval.Photo {
 	return slices.SortedFunc(maps.Keys(embeddings), func(a, b eval.Photo) int {
 		return cmp.Or(cmp.Compare(a.Person, b.Person), cmp.Compare(a.Number, b.Number))
 	})
 }
 
-// embedPhotos embeds each photo once; nil stands for no face.
-func embedPhotos(w *world, engine *daemon.Engine, dir string, photos []eval.Photo, what string) (map[eval.Photo][]float32, error) {
-	embeddings := make(map[eval.Photo][]float32, len(photos))
+// embedPhotos embeds each photo once. One without a face has no embedding.
+func embedPhotos(w *world, engine *daemon.Engine, dir string, photos []eval.Photo, what string) (map[eval.Photo]eval.Sample, error) {
+	embeddings := make(map[eval.Photo]eval.Sample, len(photos))
 	for _, photo := range photos {
-		embeddings[photo] = nil
+		embeddings[photo] = eval.Sample{}
 	}
 	bar := progress{w: w, what: what, total: len(embeddings), start: time.Now()}
 	for _, photo := range sortedPhotos(embeddings) {
 		if w.ctx.Err() != nil {
 			return nil, context.Cause(w.ctx)
 		}
-		v, err := embedPhoto(engine, filepath.Join(dir, filepath.FromSlash(photo.Path())))
+		face, err := lookAt(engine, filepath.Join(dir, filepath.FromSlash(photo.Path())))
 		if err != nil {
 			return nil, err
 		}
-		embeddings[photo] = v
+		embeddings[photo] = eval.Sample{Person: photo.Person, Embedding: face.Embedding, Quality: face.Quality.Score}
 		bar.step()
 	}
 	return embeddings, nil
 }
 
-// embedPhoto takes the way that a frame takes in the daemon. Of several faces
-// it takes the one nearest to the middle, which is whom LFW's photos are of.
-func embedPhoto(engine *daemon.Engine, path string) ([]float32, error) {
+// lookAt takes the way that a frame takes in the daemon. Of several faces it
+// returns the one nearest to the middle, which is whom LFW's photos are of; of
+// none, the zero Face.
+func lookAt(engine *daemon.Engine, path string) (nearest inference.Face, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("the pairs name %s, which is missing: is --images the folder that holds a folder for each person?", path)
+		return nearest, fmt.Errorf("the pairs name %s, which is missing: is --images the folder that holds a folder for each person?", path)
 	} else if err != nil {
-		return nil, fmt.Errorf("read photo: %w", err)
+		return nearest, fmt.Errorf("read photo: %w", err)
 	}
 	img, err := still.Decode(data, still.Limits{})
 	if err != nil {
-		return nil, fmt.Errorf("decode %s: %w", path, err)
+		return nearest, fmt.Errorf("decode %s: %w", path, err)
 	}
 	view := inference.FromImage(img)
 	faces, err := engine.Faces(view)
 	if err != nil {
-		return nil, fmt.Errorf("look at %s: %w", path, err)
+		return nearest, fmt.Errorf("look at %s: %w", path, err)
 	}
-	var nearest []float32
 	best := math.Inf(1)
 	for _, f := range faces {
 		c := f.Box.Centre()
 		off := math.Hypot(float64(c.X)-float64(view.Width)/2, float64(c.Y)-float64(view.Height)/2)
 		if off < best {
-			nearest, best = f.Embedding, off
+			nearest, best = f, off
 		}
 	}
 	return nearest, nil

@@ -9,10 +9,11 @@ import (
 	"facerecd/match"
 )
 
-// Sample is a photo of a person as a unit vector.
+// Sample is a photo of a person.
 type Sample struct {
 	Person    string
-	Embedding []float32
+	Embedding []float32 // unit vector
+	Quality   float32   // 0..1
 }
 
 // Identification is how open-set search does with so many people enrolled,

@@ -20,7 +20,7 @@ func crowd(n, photos, odd int) []Sample {
 			} else {
 				v[p] = 1
 			}
-			all = append(all, Sample{fmt.Sprint("person ", p), v})
+			all = append(all, Sample{Person: fmt.Sprint("person ", p), Embedding: v})
 		}
 	}
 	return all
@@ -62,8 +62,10 @@ func TestIdentificationCountsWhatTheSearchGives(t *testing.T) {
 
 func TestThresholdRefusesWhoIsTooFar(t *testing.T) {
 	near := []Sample{
-		{"a", []float32{1, 0, 0}}, {"a", []float32{0.6, 0.8, 0}}, // cosine 0.6
-		{"b", []float32{0, 0, 1}}, {"b", []float32{0, 0, 1}},
+		{Person: "a", Embedding: []float32{1, 0, 0}},
+		{Person: "a", Embedding: []float32{0.6, 0.8, 0}}, // cosine 0.6
+		{Person: "b", Embedding: []float32{0, 0, 1}},
+		{Person: "b", Embedding: []float32{0, 0, 1}},
 	}
 	got, err := Identify(near, 0, match.Policy{Threshold: 0.7})
 	if err != nil || got.Rank1 != 1 || got.FNIR != 0.5 || got.WrongName != 0 {

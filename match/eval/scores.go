@@ -1,8 +1,10 @@
 package eval
 
 import (
+	"cmp"
 	"errors"
 	"math"
+	"slices"
 )
 
 // Bins is the resolution of Scores: a cosine is known to 1/10,000.
@@ -45,6 +47,13 @@ func AllPairs(samples []Sample) *Scores {
 		}
 	}
 	return s
+}
+
+// Discard returns the samples without the given share of them, those of the
+// lowest quality: if quality predicts who is recognisable, errors fall.
+func Discard(samples []Sample, worst float64) []Sample {
+	kept := slices.SortedStableFunc(slices.Values(samples), func(a, b Sample) int { return cmp.Compare(a.Quality, b.Quality) })
+	return kept[int(worst*float64(len(kept))):]
 }
 
 // Point is how a threshold does.

@@ -105,9 +105,27 @@ func TestConfidenceNeedsBothKinds(t *testing.T) {
 
 func TestAllPairsComparesEachPairOnce(t *testing.T) {
 	s := AllPairs([]Sample{
-		{"a", []float32{1, 0}}, {"a", []float32{0.6, 0.8}}, {"b", []float32{0, 1}},
+		{Person: "a", Embedding: []float32{1, 0}},
+		{Person: "a", Embedding: []float32{0.6, 0.8}},
+		{Person: "b", Embedding: []float32{0, 1}},
 	})
 	if s.NSame != 1 || s.NDifferent != 2 || s.Same[bin(0.6)] != 1 || s.Different[bin(0)] != 1 || s.Different[bin(0.8)] != 1 {
 		t.Errorf("%d of one person, %d of two; bins %v", s.NSame, s.NDifferent, slices.Max(s.Same[:]))
+	}
+}
+
+func TestDiscardDropsTheWorst(t *testing.T) {
+	var samples []Sample
+	for i := range 40 {
+		samples = append(samples, Sample{Quality: float32((i * 7) % 40)})
+	}
+	kept := Discard(samples, 0.05)
+	if len(kept) != 38 || len(samples) != 40 {
+		t.Fatalf("%d kept of %d", len(kept), len(samples))
+	}
+	for _, s := range kept {
+		if s.Quality < 2 {
+			t.Errorf("kept quality %v", s.Quality)
+		}
 	}
 }
