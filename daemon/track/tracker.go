@@ -11,28 +11,21 @@ import (
 )
 
 const (
-	// minIoU is how much a detection must overlap a track's predicted box to
-	// continue it. A walking person's face still overlaps by half at 5 fps.
-	minIoU = 0.2
+	// reach is how far, in sides of its box, a detection may be from where a
+	// track is expected. Walking past at 2 m a face moves by one in 0.1 s, and
+	// until it was seen twice nobody knows which way.
+	reach = 1.2
+	// sudden is the distance from where it was expected, in sides of the box,
+	// beyond which a face is looked at at once: it may be another one.
+	sudden = 0.5
+	// missed is what a track that was not found in the frame before is held to
+	// be further away, so that it does not snatch the face of one that was.
+	missed = 0.5
 	// maxCoast, in seconds, is how far a track's motion is trusted ahead.
 	maxCoast = 0.5
-	// minQuality is what a face must have to count as evidence: below, an
-	// embedding says more about the blur than about the person.
-	minQuality = 0.1
-	// stranger is the cosine with a track's evidence below which a face is
-	// somebody else's: far under any threshold for the same person, so that a
-	// grimace does not end a track.
-	stranger = 0.15
-	// patience is how many looks in a row must be a stranger's before the
-	// track is split, so that one bad frame splits nothing.
-	patience = 2
-	// unknownFactor is how many times more looks "unknown" needs than a name:
-	// a wrong alarm about a member of the household is worse than a late one
-	// about a stranger.
-	unknownFactor = 2
-	// maxDoubts is how many looks in a row may find no face before the rest are
-	// spaced out.
-	maxDoubts = 3
+	// maxFruitless is how many looks in a row may tell nothing, for want of a
+	// face or of quality, before the rest are spaced out.
+	maxFruitless = 3
 	// lookAgain is how often a face whose identity is settled is looked at
 	// again, to notice that somebody was enrolled or took its place.
 	lookAgain = time.Second
@@ -44,6 +37,9 @@ type Matcher interface {
 }
 
 // Tracker follows the faces of one camera. One goroutine uses it at a time.
+//
+// The times that it is given are those of the frames, with a monotonic reading
+// as capture.Frame has it. One that lies before an earlier one counts as that.
 type Tracker struct {
 	Gallery Matcher
 	Policy  match.Policy
@@ -54,6 +50,8 @@ type Tracker struct {
 
 	tracks  []*Track
 	changes []Change
+	frame   int       // number of the newest frame
+	now     time.Time // the latest time that was given
 }
 
 // Tracks are the faces being followed, in no order.
@@ -62,32 +60,46 @@ func (t *Tracker) Tracks() []*Track { return t.tracks }
 // Update continues the tracks with a frame's detections, and returns the
 // track of each detection. Tracks that were not found for Lost end.
 func (t *Tracker) Update(at time.Time, found []inference.Detection) []*Track {
+	at = t.advance(at)
 	type pairing struct {
 		track, found int
-		iou          float32
+		away, cost   float32
 	}
 	var pairings []pairing
 	for i, tr := range t.tracks {
 		box := tr.predicted(at)
 		for j, d := range found {
-			if iou := box.IoU(d.Box); iou >= minIoU {
-				pairings = append(pairings, pairing{i, j, iou})
+			p := pairing{track: i, found: j, away: apart(box, d.Box)}
+			if !(p.away <= reach) {
+				continue
 			}
+			p.cost = p.away
+			if tr.frame < t.frame {
+				p.cost += missed
+			}
+			pairings = append(pairings, p)
 		}
 	}
-	slices.SortStableFunc(pairings, func(a, b pairing) int { return cmp.Compare(b.iou, a.iou) })
+	slices.SortStableFunc(pairings, func(a, b pairing) int { return cmp.Compare(a.cost, b.cost) })
 
+	before := t.frame
+	t.frame++
 	assigned := make([]*Track, len(found))
-	taken := make([]bool, len(t.tracks))
 	for _, p := range pairings {
-		if !taken[p.track] && assigned[p.found] == nil {
-			taken[p.track], assigned[p.found] = true, t.tracks[p.track]
-			t.tracks[p.track].follow(at, found[p.found].Box)
+		tr := t.tracks[p.track]
+		if tr.frame == t.frame || assigned[p.found] != nil {
+			continue // taken
 		}
+		if (tr.frame < before || p.away > sudden) && tr.fruitless <= maxFruitless {
+			tr.looked = time.Time{}
+		}
+		tr.follow(at, t.frame, found[p.found].Box)
+		assigned[p.found] = tr
 	}
 	for j, d := range found {
 		if assigned[j] == nil {
-			assigned[j] = t.begin(at, d.Box)
+			assigned[j] = &Track{ID: t.NewID(), First: at, Last: at, Box: d.Box, frame: t.frame}
+			t.tracks = append(t.tracks, assigned[j])
 		}
 	}
 	t.Expire(at)
@@ -96,85 +108,34 @@ func (t *Tracker) Update(at time.Time, found []inference.Detection) []*Track {
 
 // Wants tells whether looking at a track's face now would tell something new.
 func (t *Tracker) Wants(tr *Track, at time.Time) bool {
-	settled := tr.Announced != "" && tr.disagreed == 0 || tr.doubts > maxDoubts
-	return !settled || at.Sub(tr.looked) >= lookAgain
-}
-
-// Look counts a face of a track as evidence, and decides. The face has its
-// embedding. When it is plainly somebody else's than the track's, that track
-// ends and a new one begins in its place.
-func (t *Tracker) Look(tr *Track, at time.Time, f inference.Face) {
-	tr.looked = at
-	if f.Quality.Score < minQuality {
-		return
-	}
-	if tr.evidence.Seen() > 0 && tr.evidence.Agrees(f.Embedding) < stranger {
-		if tr.disagreed++; tr.disagreed < patience {
-			return
-		}
-		t.end(tr, at)
-		tr = t.begin(at, tr.Box)
-		tr.looked = at
-	}
-	tr.disagreed, tr.doubts = 0, 0
-	tr.Quality = max(tr.Quality, f.Quality.Score)
-	tr.evidence.Add(f.Embedding, f.Quality.Score)
-	t.decide(tr, at)
+	settled := tr.Announced != "" && tr.disagreed == 0 || tr.fruitless > maxFruitless
+	return !settled || tr.looked.IsZero() || t.advance(at).Sub(tr.looked) >= lookAgain
 }
 
 // Doubt notes that a close look at a track found no face. It is looked at
 // again, but not in every frame: a poster is no face for long.
 func (t *Tracker) Doubt(tr *Track, at time.Time) {
-	tr.looked = at
-	tr.doubts++
+	tr.looked = t.advance(at)
+	tr.fruitless++
 }
 
-// decide tells about a track when what is known of it has changed.
-func (t *Tracker) decide(tr *Track, at time.Time) {
-	probe := tr.evidence.Probe()
-	if probe == nil || tr.evidence.Seen() < t.MinSeen {
-		return
-	}
-	d := t.Policy.Decide(t.Gallery.Search(probe))
-	switch {
-	case d.Person != "" && !t.yields(tr, d):
-		news := tr.Announced != event.Recognized || tr.Person != d.Person
-		tr.Person, tr.Score, tr.Confidence = d.Person, d.Score, d.Confidence
-		if news {
-			t.tell(tr, event.Recognized, at)
-		}
-	case tr.Announced == "" && tr.evidence.Seen() >= unknownFactor*t.MinSeen:
-		tr.Score, tr.Confidence = d.Score, d.Confidence
-		t.tell(tr, event.Unknown, at)
-	}
-	// Otherwise what was told stands: one person's score may dip for a while.
-}
-
-// yields tells whether a track must leave a name to another one in view: two
-// faces in one picture are not one person. The better fit keeps it.
-func (t *Tracker) yields(tr *Track, d match.Decision) bool {
-	return slices.ContainsFunc(t.tracks, func(o *Track) bool {
-		return o != tr && o.Person == d.Person && o.Last.Equal(tr.Last) && o.Score >= d.Score
-	})
-}
-
-// Expire ends the tracks that were not seen for Lost, and takes their names
-// from those of people who were deleted meanwhile. Update does so too; call it
-// when no frames come.
+// Expire ends the tracks that were not seen for Lost, and those of people who
+// were deleted meanwhile. Update does so too; call it when no frames come.
 func (t *Tracker) Expire(at time.Time) {
+	at = t.advance(at)
 	for _, tr := range slices.Clone(t.tracks) {
-		if tr.Person != "" && !t.Known(tr.Person) {
-			// They are looked at anew, as a face that was never announced.
-			tr.Announced, tr.Person, tr.Score, tr.Confidence = "", "", 0, 0
-		}
-		if at.Sub(tr.Last) >= t.Lost {
+		switch {
+		case at.Sub(tr.Last) >= t.Lost:
 			t.end(tr, at)
+		case tr.Person != "" && !t.Known(tr.Person):
+			t.renew(tr, at)
 		}
 	}
 }
 
 // Close ends every track.
 func (t *Tracker) Close(at time.Time) {
+	at = t.advance(at)
 	for _, tr := range slices.Clone(t.tracks) {
 		t.end(tr, at)
 	}
@@ -187,18 +148,47 @@ func (t *Tracker) Changes() []Change {
 	return c
 }
 
-func (t *Tracker) begin(at time.Time, box inference.Box) *Track {
-	tr := &Track{ID: t.NewID(), First: at}
-	tr.follow(at, box)
-	t.tracks = append(t.tracks, tr)
-	return tr
+// advance moves the clock on to a time, unless it is there already. Expire is
+// given the time of day, and the next frame may have been taken before that.
+func (t *Tracker) advance(at time.Time) time.Time {
+	if at.After(t.now) {
+		t.now = at
+	}
+	return t.now
 }
 
+// end forgets a track whose face is out of sight.
 func (t *Tracker) end(tr *Track, at time.Time) {
+	t.drop(tr)
+	t.leave(tr, at)
+}
+
+func (t *Tracker) drop(tr *Track) {
 	t.tracks = slices.DeleteFunc(t.tracks, func(o *Track) bool { return o == tr })
-	if tr.Announced != "" {
-		t.changes = append(t.changes, Change{event.Left, *tr, at})
+}
+
+// renew ends a track whose face, or another one, is still there, and begins
+// a new one in its place: the pointer is the same, nothing else but the
+// place and the motion is.
+func (t *Tracker) renew(tr *Track, at time.Time) {
+	t.leave(tr, at)
+	*tr = Track{ID: t.NewID(), First: tr.Last, Last: tr.Last, Box: tr.Box, velocity: tr.velocity, frame: tr.frame}
+}
+
+// leave tells that a track has ended, when it had been told of. What was seen
+// in its place since the last look that fitted was not its face.
+func (t *Tracker) leave(tr *Track, at time.Time) {
+	if tr.Announced == "" {
+		return
 	}
+	last := *tr
+	if last.disagreed > 0 {
+		last.Last, last.Box = last.agreed.at, last.agreed.box
+	}
+	if last.Person != "" && !t.Known(last.Person) {
+		last.Person, last.Score, last.Confidence = "", 0, 0
+	}
+	t.changes = append(t.changes, Change{event.Left, last, at})
 }
 
 func (t *Tracker) tell(tr *Track, what event.Type, at time.Time) {
