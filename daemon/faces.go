@@ -177,6 +177,8 @@ func advice(r inference.Reason) string {
 		return "The face has hardly any contrast. Avoid light from behind, and wipe the lens."
 	case inference.Uncertain:
 		return "It is not certain that this is a face. Send a photo in which it is upright and not covered."
+	case inference.Unclear:
+		return "The face shows too little to be told from others. Send a sharp photo, lit from the front, of the whole face."
 	}
 	return "The photo is not good enough. Send a clearer one."
 }

@@ -110,7 +110,8 @@ func (e *Engine) Locate(v View, d Detection) (Face, error) {
 // Real tells whether the landmark network agrees that this is a face.
 func (f *Face) Real() bool { return f.Probability >= minProbability && f.Aligned != nil }
 
-// Embed fills in the embedding of a face that Locate returned.
+// Embed fills in the embedding of a face that Locate returned, and completes
+// its quality.
 func (e *Engine) Embed(f *Face) error {
 	if f.Aligned == nil {
 		return fmt.Errorf("embed face: it has no aligned picture")
@@ -129,6 +130,9 @@ func (e *Engine) Embed(f *Face) error {
 	scale := float32(1 / math.Sqrt(sum))
 	for i := range v {
 		v[i] *= scale
+	}
+	if f.Embedding == nil {
+		f.Quality.recognisable(float32(math.Sqrt(sum)), e.pack.Pipeline.Embedding)
 	}
 	f.Embedding = v
 	return nil

@@ -89,6 +89,9 @@ type EmbeddingSettings struct {
 	Normalisation
 	Size     int           `json:"size"`     // numbers in an embedding
 	Template [5][2]float32 `json:"template"` // where the landmarks lie in the aligned face
+	// Norm is the length of the network's raw output for a hopeless face and
+	// for a good one; without it, the length says nothing about quality.
+	Norm [2]float32 `json:"norm"`
 }
 
 // DecisionSettings are the pack's own open-set decision.

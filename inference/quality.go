@@ -15,6 +15,7 @@ const (
 	Bright    Reason = "bright"    // overexposed
 	Flat      Reason = "flat"      // hardly any contrast: fog, backlight, a veil
 	Uncertain Reason = "uncertain" // the networks doubt that it is a face
+	Unclear   Reason = "unclear"   // the embedding network finds little to tell people apart by
 )
 
 // Quality says how well a face can be recognised.
@@ -31,6 +32,7 @@ type Quality struct {
 	Pitch       float32 // nose off its place between eyes and mouth, in eye-to-mouth distances
 	Brightness  float32 // mean luminance of the face, 0..255
 	Contrast    float32 // standard deviation of that luminance
+	Norm        float32 // length of the embedding network's raw output; 0 before Embed
 }
 
 // ramp is the factor of a measure: 0 at bad, 1 at good and beyond.
@@ -51,13 +53,13 @@ func assess(f *Face, aligned Landmarks, side int) Quality {
 		reason Reason
 		value  float32
 	}{
-		{Small, ramp{6, 26}.of(q.EyeDistance)},
-		{Blurred, ramp{0.07, 0.17}.of(q.Sharpness)},
-		{Turned, min(ramp{0.5, 0.2}.of(abs(q.Yaw)), ramp{0.36, 0.16}.of(abs(q.Pitch)))},
-		{Dark, ramp{15, 60}.of(q.Brightness)},
-		{Bright, ramp{250, 215}.of(q.Brightness)},
-		{Flat, ramp{6, 22}.of(q.Contrast)},
-		{Uncertain, min(ramp{0.1, 0.6}.of(f.Score), ramp{0.4, 0.95}.of(f.Probability))},
+		{Small, ramp{6, 22}.of(q.EyeDistance)},
+		{Blurred, ramp{0.06, 0.14}.of(q.Sharpness)},
+		{Turned, min(ramp{0.65, 0.35}.of(abs(q.Yaw)), ramp{0.45, 0.25}.of(abs(q.Pitch)))},
+		{Dark, ramp{15, 45}.of(q.Brightness)},
+		{Bright, ramp{250, 225}.of(q.Brightness)},
+		{Flat, ramp{4, 14}.of(q.Contrast)},
+		{Uncertain, min(ramp{0.05, 0.4}.of(f.Score), ramp{0.4, 0.8}.of(f.Probability))},
 	}
 	q.Score = 1
 	for _, f := range factors {
@@ -67,6 +69,22 @@ func assess(f *Face, aligned Landmarks, side int) Quality {
 		}
 	}
 	return q
+}
+
+// recognisable adds what the embedding network itself says. Networks trained
+// with a margin on the angle put faces that they can place far from the
+// origin and others near it (Meng et al., "MagFace", CVPR 2021), which
+// predicts matching better than anything that is measured in the picture.
+func (q *Quality) recognisable(norm float32, pack EmbeddingSettings) {
+	q.Norm = norm
+	if pack.Norm[1] <= pack.Norm[0] {
+		return
+	}
+	factor := ramp{pack.Norm[0], pack.Norm[1]}.of(norm)
+	q.Score *= factor
+	if factor < 0.5 {
+		q.Reasons = append(q.Reasons, Unclear)
+	}
 }
 
 // pose estimates where a face looks from five landmarks that were already
