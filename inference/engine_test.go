@@ -293,7 +293,7 @@ func TestPoorFacesSayWhy(t *testing.T) {
 		{"blurred", blurred, inference.Blurred},
 		{"dark", tone(frame(original, 384, 480), 0.16, 0), inference.Dark},
 		{"flat", tone(frame(original, 384, 480), 0.15, 110), inference.Flat},
-		{"small", frame(original, 116, 145), inference.Small},
+		{"small", frame(original, 104, 130), inference.Small},
 	} {
 		v := inference.FromImage(c.m)
 		found, err := e.Detect(v)
