@@ -63,7 +63,6 @@ type parts struct {
 // nothing new happens; the pipelines, which close their tracks; the publisher,
 // which sends what is left and says offline; then the broker and the store.
 func (d *Daemon) Run(ctx context.Context) (err error) {
-	d.health.started = time.Now()
 	p, err := d.build()
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err != nil {
@@ -86,15 +85,15 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 	p.publisher.Broker = broker
 	out, work, in := newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)
 	if failed.Err() == nil {
-		out.run(p.publisher.Run)
-		for i, c := range p.cameras {
-			work.run(p.pipelines[i].Run)
-			in.run(c.Run)
-		}
-		listener, err := p.server.Bind(failed)
-		if err != nil {
+		// Before anything is recorded or told: the port may be taken.
+		if listener, err := p.server.Bind(failed); err != nil {
 			fail(err)
 		} else {
+			out.run(p.publisher.Run)
+			for i, c := range p.cameras {
+				work.run(p.pipelines[i].Run)
+				in.run(c.Run)
+			}
 			in.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
 			if d.OnReady != nil {
 				d.OnReady(broker)

@@ -22,7 +22,8 @@ type health struct {
 func (h *health) watch(p *parts) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.parts, h.since = p, h.started
+	h.parts, h.started = p, time.Now()
+	h.since = h.started
 }
 
 // broker is the publisher's OnStatus.
@@ -39,7 +40,7 @@ func (d *Daemon) Health() api.Health {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := api.Health{
-		Status: api.StatusOK, Version: d.Version, Uptime: int64(time.Since(h.started).Seconds()),
+		Status: api.StatusOK, Version: d.Version,
 		Cameras: []api.CameraHealth{}, Checks: []api.Condition{},
 	}
 	wrong := func(code string, since time.Time, hint string) {
@@ -49,6 +50,7 @@ func (d *Daemon) Health() api.Health {
 	if h.parts == nil {
 		return r
 	}
+	r.Uptime = int64(time.Since(h.started).Seconds())
 	for i, c := range h.parts.cameras {
 		s := c.Status()
 		r.Cameras = append(r.Cameras, api.CameraHealth{Name: c.Name, State: string(s.State), Code: s.Code, Hint: s.Hint})
