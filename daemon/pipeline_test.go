@@ -1,0 +1,248 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"facerecd/capture"
+	"facerecd/capture/jpeg"
+	"facerecd/daemon/event"
+	"facerecd/daemon/mqtt"
+	"facerecd/daemon/track"
+	"facerecd/inference"
+	"facerecd/match"
+)
+
+// bench is a pipeline with the real models and nobody enrolled. What it tells
+// is kept here, and time is that of a synctest bubble.
+type bench struct {
+	*Pipeline
+	full    atomic.Bool // the disk
+	events  []event.Event
+	present []mqtt.Present
+	log     *logBuffer
+}
+
+func newBench(e *Engine) *bench {
+	pack := e.Pack()
+	b := &bench{log: new(logBuffer)}
+	ids := &event.IDs{}
+	b.Pipeline = &Pipeline{
+		Camera: "door", Box: capture.NewMailbox(), Engine: e, Decoder: jpeg.NewStd(),
+		Tracker: &track.Tracker{
+			Gallery: match.NewGallery(pack.ID, pack.Pipeline.Embedding.Size),
+			Policy:  match.Policy{Threshold: pack.Decision.Threshold},
+			MinSeen: 3, Lost: lost, NewID: ids.Next, Known: func(string) bool { return false },
+		},
+		Names: func(string) (string, bool) { return "", false },
+		Record: func(e event.Event) error {
+			if b.full.Load() {
+				return errors.New("the disk is full")
+			}
+			b.events = append(b.events, e)
+			return nil
+		},
+		Present: func(p mqtt.Present) error {
+			b.present = append(b.present, p)
+			return nil
+		},
+		Log: slog.New(slog.NewTextHandler(b.log, nil)),
+	}
+	return b
+}
+
+// run runs the pipeline while what calls for frames. It ends with the bubble
+// quiet, so that events and present can be read; so do show and wait.
+func (b *bench) run(t *testing.T, do func()) {
+	t.Helper()
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { done <- b.Run(ctx) }()
+	do()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// show has the camera deliver a frame n times, ten times a second.
+func (b *bench) show(f *capture.Frame, n int) {
+	for range n {
+		next := *f
+		next.At, next.Data = time.Now(), slices.Clone(f.Data)
+		b.Box.Put(&next)
+		wait(100 * time.Millisecond)
+	}
+}
+
+func wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (b *bench) types() string {
+	var s []string
+	for _, e := range b.events {
+		s = append(s, string(e.Type))
+	}
+	return strings.Join(s, " ")
+}
+
+func TestEventsWaitForAStoreThatRefusesThem(t *testing.T) {
+	engine, obama, biden := newEngine(t), shot(t, "obama"), shot(t, "biden")
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(engine)
+		b.full.Store(true)
+		b.run(t, func() {
+			b.show(obama, 10)
+			wait(lost)
+			b.show(biden, 10)
+			if len(b.events) > 0 || !b.Failing() {
+				t.Errorf("events %q, failing %v", b.types(), b.Failing())
+			}
+			b.full.Store(false)
+			wait(2 * tick)
+			if b.types() != "unknown left unknown" || b.Failing() || b.Lost() != 0 {
+				t.Errorf("events %q, failing %v, lost %d", b.types(), b.Failing(), b.Lost())
+			}
+			if !slices.IsSortedFunc(b.events, func(x, y event.Event) int { return x.Time.Compare(y.Time) }) {
+				t.Errorf("not in the order of their times: %+v", b.events)
+			}
+			if n := strings.Count(b.log.String(), "the disk is full"); n != 1 {
+				t.Errorf("%d complaints:\n%s", n, b.log)
+			}
+		})
+		if b.types() != "unknown left unknown left" {
+			t.Errorf("events %q", b.types())
+		}
+	})
+}
+
+func TestOfTooManyWaitingEventsTheNewestAreKept(t *testing.T) {
+	b := newBench(newEngine(t))
+	b.full.Store(true)
+	b.frame = [2]int{640, 480}
+	embedding := make([]float32, b.Engine.Pack().Pipeline.Embedding.Size)
+	embedding[0] = 1
+	at := time.Now()
+	const more = 10
+	for i := range (maxHeld + more) / 2 { // somebody comes and leaves
+		at = at.Add(time.Second)
+		for range 6 {
+			tr := b.Tracker.Update(at, []inference.Detection{{Box: inference.Box{X: float32(i % 500), Y: 9, Width: 99, Height: 99}, Score: 1}})[0]
+			b.Tracker.Look(tr, at, inference.Face{Quality: inference.Quality{Score: 1}, Embedding: embedding})
+		}
+		b.Tracker.Close(at)
+		b.collect()
+		if err := b.flush(); err == nil || err.Error() != "store event: the disk is full" {
+			t.Fatalf("flush = %v", err)
+		}
+	}
+	if b.Lost() != more {
+		t.Errorf("lost %d, want %d", b.Lost(), more)
+	}
+	b.full.Store(false)
+	if err := b.flush(); err != nil {
+		t.Error(err)
+	}
+	if len(b.events) != maxHeld || !b.events[maxHeld-1].Time.Equal(at) {
+		t.Errorf("%d events, the last of %v; want %d, %v", len(b.events), b.events[len(b.events)-1].Time, maxHeld, at)
+	}
+}
+
+func TestADamagedFrameIsReportedOnceAndSurvived(t *testing.T) {
+	engine, obama := newEngine(t), shot(t, "obama")
+	picture := encode(t, imageOf(obama))
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(engine)
+		b.run(t, func() {
+			b.show(&capture.Frame{Format: capture.JPEG, Data: picture[:len(picture)/3]}, 5)
+			if n := strings.Count(b.log.String(), "read frame: "); n != 1 || !b.Failing() {
+				t.Errorf("%d complaints, failing %v:\n%s", n, b.Failing(), b.log)
+			}
+			b.show(&capture.Frame{Format: capture.YUYV, Width: 640, Height: 480, Stride: 1280, Data: make([]byte, 99)}, 5)
+			b.show(&capture.Frame{Format: 99}, 5)
+			if n := strings.Count(b.log.String(), "read frame: "); n != 3 {
+				t.Errorf("%d complaints about three kinds of bad frames:\n%s", n, b.log)
+			}
+			b.show(&capture.Frame{Format: capture.JPEG, Data: picture}, 10)
+			if b.types() != "unknown" || b.Failing() {
+				t.Errorf("events %q, failing %v", b.types(), b.Failing())
+			}
+			b.show(&capture.Frame{Format: capture.JPEG, Data: picture[:len(picture)/3]}, int(lost/(100*time.Millisecond)))
+			if b.types() != "unknown left" {
+				t.Errorf("events %q: who was in view stays there while frames are damaged", b.types())
+			}
+		})
+	})
+}
+
+func TestACameraThatIsGoneShowsNobody(t *testing.T) {
+	engine, obama := newEngine(t), shot(t, "obama")
+	face := theFace(t, engine, obama)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(engine)
+		b.run(t, func() {
+			b.show(obama, 10)
+			last := time.Now().Add(-100 * time.Millisecond)
+			if p := b.present[len(b.present)-1]; p.Unknown != 1 {
+				t.Errorf("present: %+v", p)
+			}
+			wait(lost + tick)
+			if b.types() != "unknown left" {
+				t.Fatalf("events %q", b.types())
+			}
+			e := b.events[1]
+			if at := e.Time.Sub(last); at < lost || at > lost+tick {
+				t.Errorf("left %v after it was last seen", at)
+			}
+			if e.SeenForMS != 900 || e.Box != face.Box.Pixels(640, 480) || e.Track != b.events[0].Track {
+				t.Errorf("left: %+v", e)
+			}
+			if p := b.present[len(b.present)-1]; p.Unknown != 0 || len(p.People) > 0 {
+				t.Errorf("present: %+v", p)
+			}
+		})
+		if len(b.present) != 3 {
+			t.Errorf("told %d times who is there, want: nobody, one unknown, nobody", len(b.present))
+		}
+	})
+}
+
+func TestEveryFormatShowsTheSameFace(t *testing.T) {
+	engine, rgb := newEngine(t), shot(t, "obama")
+	want := theFace(t, engine, rgb)
+	for _, tt := range []struct {
+		frame *capture.Frame
+		like  float32 // least cosine with the face in RGB
+	}{
+		{&capture.Frame{Format: capture.JPEG, Data: encode(t, imageOf(rgb))}, 0.98},
+		{video(rgb, capture.YUYV), 0.98},
+		{video(rgb, capture.NV12), 0.98},
+		{video(rgb, capture.I420), 0.98},
+		{video(rgb, capture.Gray), 0.8},
+	} {
+		t.Run(fmt.Sprint(tt.frame.Format), func(t *testing.T) {
+			got := theFace(t, engine, tt.frame)
+			if iou := got.Box.IoU(want.Box); iou < 0.95 {
+				t.Errorf("face at %v, want %v", got.Box, want.Box)
+			}
+			var like float32
+			for i, v := range got.Embedding {
+				like += v * want.Embedding[i]
+			}
+			if like < tt.like {
+				t.Errorf("cosine %v, want %v", like, tt.like)
+			}
+			t.Logf("cosine %v", like)
+		})
+	}
+}
