@@ -7,11 +7,6 @@ import (
 	"slices"
 )
 
-const (
-	landmarkSize = 48  // side of the landmark network's input (MTCNN O-Net)
-	faceSize     = 112 // side of an aligned face (the ArcFace convention)
-)
-
 // minProbability is what the landmark network must give for a detection to
 // count as a face.
 const minProbability = 0.5
@@ -26,12 +21,14 @@ type Engine struct {
 	embedding  *network
 	template   []Point
 	sampler    sampler
-	rgb        []float32 // input of the detector and the landmark network
+	rgb        []float32 // input of the detector
+	crop       []float32 // input of the landmark network
 	transposed []float32
 }
 
 // NewEngine joins a pack's networks, which must be open on the pack's own
-// models. It refuses networks of another shape than the manifest tells.
+// models. Each model says by its input how large its pictures are; NewEngine
+// refuses models that do not fit the manifest or the pipeline.
 func NewEngine(pack *Pack, detector, landmarks, embedding Network) (*Engine, error) {
 	e := &Engine{pack: pack}
 	var err error
@@ -43,17 +40,18 @@ func NewEngine(pack *Pack, detector, landmarks, embedding Network) (*Engine, err
 	if e.detector, err = newNetwork("detector", detector, e.blaze.size, map[string]int{"boxes": anchors * blazeValues, "scores": anchors}); err != nil {
 		return nil, err
 	}
-	if e.landmarks, err = newNetwork("landmarks", landmarks, landmarkSize, map[string]int{"landmarks": 10, "probability": 2}); err != nil {
+	if e.landmarks, err = newNetwork("landmarks", landmarks, anySide, map[string]int{"landmarks": 10, "probability": 2}); err != nil {
 		return nil, err
 	}
-	if e.embedding, err = newNetwork("embedding", embedding, faceSize, map[string]int{"embedding": p.Embedding.Size}); err != nil {
+	if e.embedding, err = newNetwork("embedding", embedding, anySide, map[string]int{"embedding": p.Embedding.Size}); err != nil {
 		return nil, err
 	}
-	for _, t := range p.Embedding.Template {
-		e.template = append(e.template, Point{t[0], t[1]})
+	if e.template, err = p.Embedding.template(e.embedding.side); err != nil {
+		return nil, err
 	}
 	e.rgb = make([]float32, 3*e.blaze.size*e.blaze.size)
-	e.transposed = make([]float32, 3*landmarkSize*landmarkSize)
+	e.crop = make([]float32, 3*e.landmarks.side*e.landmarks.side)
+	e.transposed = make([]float32, len(e.crop))
 	return e, nil
 }
 
@@ -77,11 +75,12 @@ func (e *Engine) Detect(v View) ([]Detection, error) {
 func (e *Engine) Locate(v View, d Detection) (Face, error) {
 	f := Face{Detection: d}
 	s := e.pack.Pipeline.Landmarks
-	toView := square(d.Box, s.CropScale, s.CropShift, landmarkSize)
-	rgb := e.rgb[:3*landmarkSize*landmarkSize]
-	e.sampler.draw(rgb, v, toView, landmarkSize)
+	side := e.landmarks.side
+	toView := square(d.Box, s.CropScale, s.CropShift, side)
+	rgb := e.crop
+	e.sampler.draw(rgb, v, toView, side)
 	if s.Transposed {
-		transpose(e.transposed, rgb, landmarkSize)
+		transpose(e.transposed, rgb, side)
 		rgb = e.transposed
 	}
 	if err := e.landmarks.run(rgb, s.Normalisation); err != nil {
@@ -89,7 +88,7 @@ func (e *Engine) Locate(v View, d Detection) (Face, error) {
 	}
 	at := e.landmarks.output("landmarks")
 	for i := range f.Landmarks {
-		f.Landmarks[i] = toView.Apply(Point{at[i] * landmarkSize, at[i+5] * landmarkSize})
+		f.Landmarks[i] = toView.Apply(Point{at[i] * float32(side), at[i+5] * float32(side)})
 	}
 	f.Probability = e.landmarks.output("probability")[1]
 	toAligned, ok := similarity(f.Landmarks[:], e.template)
@@ -97,13 +96,14 @@ func (e *Engine) Locate(v View, d Detection) (Face, error) {
 		f.Probability = 0
 		return f, nil
 	}
-	f.Aligned = make([]float32, 3*faceSize*faceSize)
-	e.sampler.draw(f.Aligned, v, toAligned.inverse(), faceSize)
+	side = e.embedding.side
+	f.Aligned = make([]float32, 3*side*side)
+	e.sampler.draw(f.Aligned, v, toAligned.inverse(), side)
 	var aligned Landmarks
 	for i, p := range f.Landmarks {
 		aligned[i] = toAligned.Apply(p)
 	}
-	f.Quality = assess(&f, aligned, faceSize)
+	f.Quality = assess(&f, aligned, side)
 	return f, nil
 }
 
@@ -136,6 +136,35 @@ func (e *Engine) Embed(f *Face) error {
 	}
 	f.Embedding = v
 	return nil
+}
+
+// EmbedTemplate is the vector to enrol of a face that Locate returned: the
+// normalised mean of the embeddings of its aligned picture and of the mirror
+// image. What differs between the two, such as light from one side, is noise,
+// and the mean has less of it. Probes stay single, for speed.
+func (e *Engine) EmbedTemplate(f *Face) ([]float32, error) {
+	if f.Embedding == nil {
+		if err := e.Embed(f); err != nil {
+			return nil, err
+		}
+	}
+	twin := Face{Aligned: mirror(f.Aligned, e.embedding.side)}
+	if err := e.Embed(&twin); err != nil {
+		return nil, err
+	}
+	mean := make([]float32, len(f.Embedding))
+	var sum float64
+	for i, x := range f.Embedding {
+		mean[i] = x + twin.Embedding[i]
+		sum += float64(mean[i]) * float64(mean[i])
+	}
+	if sum == 0 {
+		return nil, fmt.Errorf("embed face: it is the opposite of its mirror image")
+	}
+	for i := range mean {
+		mean[i] *= float32(1 / math.Sqrt(sum))
+	}
+	return mean, nil
 }
 
 // Faces finds every face of a picture, with landmarks, quality and embedding,
@@ -171,4 +200,15 @@ func transpose(dst, rgb []float32, side int) {
 			copy(dst[(x*side+y)*3:][:3], rgb[(y*side+x)*3:][:3])
 		}
 	}
+}
+
+// mirror is a picture with left and right exchanged.
+func mirror(rgb []float32, side int) []float32 {
+	out := make([]float32, len(rgb))
+	for y := range side {
+		for x := range side {
+			copy(out[(y*side+x)*3:][:3], rgb[(y*side+side-1-x)*3:][:3])
+		}
+	}
+	return out
 }

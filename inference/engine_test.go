@@ -22,11 +22,21 @@ import (
 
 func newEngine(t testing.TB) *inference.Engine {
 	t.Helper()
+	e, err := openPack(t, testkit.Models(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// openPack opens the pack of a folder until the test ends.
+func openPack(t testing.TB, dir string) (*inference.Engine, error) {
+	t.Helper()
 	library, err := litert.Load(testkit.Runtime(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pack, err := inference.LoadPack(testkit.Models(t))
+	pack, err := inference.LoadPack(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +52,7 @@ func newEngine(t testing.TB) *inference.Engine {
 		})
 		return m
 	}
-	e, err := inference.NewEngine(pack, open(pack.Detector), open(pack.Landmarks), open(pack.Embedding))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return inference.NewEngine(pack, open(pack.Detector), open(pack.Landmarks), open(pack.Embedding))
 }
 
 func photo(t testing.TB, name string) image.Image {

@@ -94,6 +94,22 @@ type EmbeddingSettings struct {
 	Norm [2]float32 `json:"norm"`
 }
 
+// template is the Template as points of an aligned face of side x side pixels,
+// which is what the embedding model takes.
+func (s EmbeddingSettings) template(side int) ([]Point, error) {
+	var points []Point
+	for i, t := range s.Template {
+		if !(t[0] >= 0 && t[0] <= float32(side) && t[1] >= 0 && t[1] <= float32(side)) {
+			return nil, fmt.Errorf("pipeline.embedding.template[%d] is %v, outside the face of %[3]dx%[3]d pixels that the embedding model takes: state the template for that size", i, t, side)
+		}
+		points = append(points, Point{t[0], t[1]})
+	}
+	if points[1].X <= points[0].X || points[4].X <= points[3].X || points[3].Y <= points[0].Y {
+		return nil, fmt.Errorf("pipeline.embedding.template %v is no upright face: state its left eye, right eye, nose, left and right corner of the mouth, as the picture shows them", s.Template)
+	}
+	return points, nil
+}
+
 // DecisionSettings are the pack's own open-set decision.
 type DecisionSettings struct {
 	Threshold  float32 `json:"threshold"` // least cosine of a match

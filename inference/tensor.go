@@ -3,6 +3,7 @@ package inference
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -21,25 +22,44 @@ func newPort(t Tensor) port {
 // network is a Network with buffers, and its outputs by name.
 type network struct {
 	net     Network
+	side    int // of the input picture, in pixels
 	input   port
 	outputs []port
 	in, out [][]byte
 }
 
-// newNetwork checks that net takes one size x size RGB picture and gives the
-// named outputs with the given numbers of elements.
+// The sides that an input picture may have: below there is no face to see,
+// above the pictures would fill a small board's memory.
+const minSide, maxSide = 16, 1024
+
+// anySide lets a model say by its input how large its pictures are.
+const anySide = 0
+
+// newNetwork checks that net takes one square RGB picture, of size x size or
+// anySide, and gives the named outputs with the given numbers of elements.
 func newNetwork(role string, net Network, size int, outputs map[string]int) (*network, error) {
 	ins := net.Inputs()
-	if len(ins) != 1 || !slices.Equal(ins[0].Shape, []int{1, size, size, 3}) {
+	side := size
+	if side == anySide && len(ins) == 1 && len(ins[0].Shape) == 4 {
+		side = ins[0].Shape[1]
+	}
+	if len(ins) != 1 || !slices.Equal(ins[0].Shape, []int{1, side, side, 3}) {
+		if size == anySide {
+			return nil, fmt.Errorf("the %s model does not take one square RGB picture (1 x side x side x 3): %v", role, ins)
+		}
 		return nil, fmt.Errorf("the %s model does not take one 1x%dx%dx3 input: %v", role, size, size, ins)
 	}
-	n := &network{net: net, input: newPort(ins[0])}
+	if side < minSide || side > maxSide {
+		return nil, fmt.Errorf("the %s model takes pictures of %[2]dx%[2]d: sides of %[3]d to %[4]d are possible", role, side, minSide, maxSide)
+	}
+	n := &network{net: net, side: side, input: newPort(ins[0])}
 	n.in = [][]byte{n.input.raw}
 	for _, t := range net.Outputs() {
 		n.outputs = append(n.outputs, newPort(t))
 		n.out = append(n.out, n.outputs[len(n.outputs)-1].raw)
 	}
-	for name, elements := range outputs {
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		elements := outputs[name]
 		i := slices.IndexFunc(n.outputs, func(p port) bool { return p.Name == name })
 		if i < 0 || n.outputs[i].Elements() != elements {
 			return nil, fmt.Errorf("the %s model has no output %q of %d numbers: %v", role, name, elements, net.Outputs())
