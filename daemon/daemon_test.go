@@ -33,6 +33,7 @@ func overBrokers(t *testing.T, test func(*testing.T, config.MQTT)) {
 }
 
 func TestWhoIsEnrolledIsRecognisedAndNobodyElse(t *testing.T) {
+	t.Parallel()
 	engine := newEngine(t)
 	truth := map[string][4]int{}
 	for _, name := range []string{"obama", "biden"} {
@@ -105,6 +106,7 @@ func near(a, b [4]int) bool {
 }
 
 func TestAtACleanStopEverybodyHasLeft(t *testing.T) {
+	t.Parallel()
 	overBrokers(t, func(t *testing.T, mqtt config.MQTT) {
 		plug := filepath.Join(t.TempDir(), "camera")
 		c := settings(t, plug)
@@ -157,6 +159,7 @@ func reopen(t *testing.T, c config.Config) *store.Store {
 }
 
 func TestABrokerThatWasAwayGetsAllThatHappened(t *testing.T) {
+	t.Parallel()
 	m := newMosquitto(t)
 	m.start(t)
 	watch(t, m.addr, "watcher").close()

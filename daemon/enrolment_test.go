@@ -44,6 +44,7 @@ func refusal(t *testing.T, err error) *api.Problem {
 }
 
 func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	r := wallCamera(t)
 	if _, err := r.Register(t.Context(), "Joe", []string{photo(t, "biden")}); err != nil {
 		t.Fatal(err)
@@ -61,7 +62,7 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := sideBySide(scaled(readPicture(t, "obama"), 900), scaled(readPicture(t, "biden"), 1400))
+	both := sideBySide(scaled(readPicture(t, "obama"), 450), scaled(readPicture(t, "biden"), 700))
 	for _, tt := range []struct {
 		what           string
 		file           []byte
@@ -151,9 +152,10 @@ func TestBadInputIsRefusedAndChangesNothing(t *testing.T) {
 }
 
 func TestAnEnrolmentTakesWhatIsGoodAndSaysWhatIsNot(t *testing.T) {
+	t.Parallel()
 	r := wallCamera(t)
 	obama := readPicture(t, "obama")
-	blurred := save(t, "blurred.jpg", encode(t, scaled(scaled(obama, 60), 1137)))
+	blurred := save(t, "blurred.jpg", encode(t, scaled(scaled(obama, 60), 600)))
 	small := save(t, "small.jpg", encode(t, scaled(obama, 100)))
 	nobody := save(t, "nobody.jpg", encode(t, wall()))
 
@@ -186,6 +188,7 @@ func TestAnEnrolmentTakesWhatIsGoodAndSaysWhatIsNot(t *testing.T) {
 }
 
 func TestEachFaceOfAPictureIsToldAndOneNamed(t *testing.T) {
+	t.Parallel()
 	r := wallCamera(t)
 	e, err := r.Register(t.Context(), "Barack", []string{photo(t, "obama2"), photo(t, "obama3")})
 	if err != nil {
@@ -199,9 +202,9 @@ func TestEachFaceOfAPictureIsToldAndOneNamed(t *testing.T) {
 		named int // index of the face, as they come
 		twice bool
 	}{
-		{"he is the larger", encode(t, sideBySide(scaled(obama, 900), scaled(biden, 1200))), 0, false},
-		{"he is the smaller", encode(t, sideBySide(scaled(obama, 600), scaled(biden, 1600))), 1, false},
-		{"his picture twice", encode(t, sideBySide(scaled(obama, 600), scaled(obama, 900))), -1, true},
+		{"he is the larger", encode(t, sideBySide(scaled(obama, 450), scaled(biden, 600))), 0, false},
+		{"he is the smaller", encode(t, sideBySide(scaled(obama, 300), scaled(biden, 800))), 1, false},
+		{"his picture twice", encode(t, sideBySide(scaled(obama, 300), scaled(obama, 450))), -1, true},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
 			found, err := r.Recognize(t.Context(), save(t, "both.jpg", tt.img))

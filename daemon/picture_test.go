@@ -52,7 +52,7 @@ func save(t testing.TB, name string, data []byte) string {
 func scaled(img image.Image, height int) *image.RGBA {
 	size := img.Bounds().Size()
 	out := image.NewRGBA(image.Rect(0, 0, size.X*height/size.Y, height))
-	draw.CatmullRom.Scale(out, out.Rect, img, img.Bounds(), draw.Src, nil)
+	draw.BiLinear.Scale(out, out.Rect, img, img.Bounds(), draw.Src, nil)
 	return out
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -25,10 +26,12 @@ import (
 // is kept here, and time is that of a synctest bubble.
 type bench struct {
 	*Pipeline
-	full    atomic.Bool // the disk
+	full atomic.Bool // the disk
+	log  *logBuffer
+
+	mu      sync.Mutex
 	events  []event.Event
 	present []mqtt.Present
-	log     *logBuffer
 }
 
 func newBench(e *Engine) *bench {
@@ -47,10 +50,14 @@ func newBench(e *Engine) *bench {
 			if b.full.Load() {
 				return errors.New("the disk is full")
 			}
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			b.events = append(b.events, e)
 			return nil
 		},
 		Present: func(p mqtt.Present) error {
+			b.mu.Lock()
+			defer b.mu.Unlock()
 			b.present = append(b.present, p)
 			return nil
 		},
@@ -59,8 +66,14 @@ func newBench(e *Engine) *bench {
 	return b
 }
 
-// run runs the pipeline while what calls for frames. It ends with the bubble
-// quiet, so that events and present can be read; so do show and wait.
+// told is what came out so far.
+func (b *bench) told() ([]event.Event, []mqtt.Present) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.events), slices.Clone(b.present)
+}
+
+// run runs the pipeline while do shows it frames.
 func (b *bench) run(t *testing.T, do func()) {
 	t.Helper()
 	done := make(chan error, 1)
@@ -90,7 +103,8 @@ func wait(d time.Duration) {
 
 func (b *bench) types() string {
 	var s []string
-	for _, e := range b.events {
+	events, _ := b.told()
+	for _, e := range events {
 		s = append(s, string(e.Type))
 	}
 	return strings.Join(s, " ")
@@ -105,7 +119,7 @@ func TestEventsWaitForAStoreThatRefusesThem(t *testing.T) {
 			b.show(obama, 10)
 			wait(lost)
 			b.show(biden, 10)
-			if len(b.events) > 0 || !b.Failing() {
+			if b.types() != "" || !b.Failing() {
 				t.Errorf("events %q, failing %v", b.types(), b.Failing())
 			}
 			b.full.Store(false)
@@ -113,8 +127,9 @@ func TestEventsWaitForAStoreThatRefusesThem(t *testing.T) {
 			if b.types() != "unknown left unknown" || b.Failing() || b.Lost() != 0 {
 				t.Errorf("events %q, failing %v, lost %d", b.types(), b.Failing(), b.Lost())
 			}
-			if !slices.IsSortedFunc(b.events, func(x, y event.Event) int { return x.Time.Compare(y.Time) }) {
-				t.Errorf("not in the order of their times: %+v", b.events)
+			events, _ := b.told()
+			if !slices.IsSortedFunc(events, func(x, y event.Event) int { return x.Time.Compare(y.Time) }) {
+				t.Errorf("not in the order of their times: %+v", events)
 			}
 			if n := strings.Count(b.log.String(), "the disk is full"); n != 1 {
 				t.Errorf("%d complaints:\n%s", n, b.log)
@@ -193,27 +208,25 @@ func TestACameraThatIsGoneShowsNobody(t *testing.T) {
 		b.run(t, func() {
 			b.show(obama, 10)
 			last := time.Now().Add(-100 * time.Millisecond)
-			if p := b.present[len(b.present)-1]; p.Unknown != 1 {
-				t.Errorf("present: %+v", p)
+			if _, present := b.told(); present[len(present)-1].Unknown != 1 {
+				t.Errorf("present: %+v", present)
 			}
 			wait(lost + tick)
 			if b.types() != "unknown left" {
 				t.Fatalf("events %q", b.types())
 			}
-			e := b.events[1]
+			events, present := b.told()
+			e := events[1]
 			if at := e.Time.Sub(last); at < lost || at > lost+tick {
 				t.Errorf("left %v after it was last seen", at)
 			}
-			if e.SeenForMS != 900 || e.Box != face.Box.Pixels(640, 480) || e.Track != b.events[0].Track {
+			if e.SeenForMS != 900 || e.Box != face.Box.Pixels(640, 480) || e.Track != events[0].Track {
 				t.Errorf("left: %+v", e)
 			}
-			if p := b.present[len(b.present)-1]; p.Unknown != 0 || len(p.People) > 0 {
-				t.Errorf("present: %+v", p)
+			if p := present[len(present)-1]; len(present) != 3 || p.Unknown != 0 || len(p.People) > 0 {
+				t.Errorf("present: %+v, want nobody, one unknown, nobody", present)
 			}
 		})
-		if len(b.present) != 3 {
-			t.Errorf("told %d times who is there, want: nobody, one unknown, nobody", len(b.present))
-		}
 	})
 }
 
