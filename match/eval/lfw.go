@@ -34,7 +34,10 @@ type Pair struct {
 func ParsePairs(r io.Reader) ([]Pair, error) {
 	lines := bufio.NewScanner(r)
 	if !lines.Scan() {
-		return nil, errors.Join(errors.New("pairs file is empty"), lines.Err())
+		if err := lines.Err(); err != nil {
+			return nil, fmt.Errorf("read pairs file: %w", err)
+		}
+		return nil, errors.New("pairs file is empty")
 	}
 	head := strings.Fields(lines.Text())
 	counts := make([]int, len(head))
@@ -80,23 +83,29 @@ func ParsePairs(r io.Reader) ([]Pair, error) {
 }
 
 func parsePair(words []string) (p Pair, err error) {
-	photo := func(person, number string) Photo {
-		n, e := strconv.Atoi(number)
-		if e != nil || n < 0 {
-			err = fmt.Errorf("%q is not the number of a photo", number)
-		}
-		if person == "." || person == ".." || strings.ContainsAny(person, `/\`) {
-			err = fmt.Errorf("%q is not a name", person)
-		}
-		return Photo{person, n}
-	}
 	switch len(words) {
 	case 3:
-		p = Pair{A: photo(words[0], words[1]), B: photo(words[0], words[2]), Same: true}
+		p.Same = true
+		words = []string{words[0], words[1], words[0], words[2]}
 	case 4:
-		p = Pair{A: photo(words[0], words[1]), B: photo(words[2], words[3])}
 	default:
-		err = fmt.Errorf("%d words, needs 3 or 4", len(words))
+		return p, fmt.Errorf("%d words, needs 3 or 4", len(words))
 	}
+	if p.A, err = parsePhoto(words[0], words[1]); err != nil {
+		return p, err
+	}
+	p.B, err = parsePhoto(words[2], words[3])
 	return p, err
+}
+
+// parsePhoto accepts only names that stay in the folder of photos.
+func parsePhoto(person, number string) (Photo, error) {
+	if person == "." || person == ".." || strings.ContainsAny(person, "/\\\x00") {
+		return Photo{}, fmt.Errorf("%q is not a name", person)
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 {
+		return Photo{}, fmt.Errorf("%q is not the number of a photo", number)
+	}
+	return Photo{person, n}, nil
 }

@@ -26,12 +26,14 @@ type Verification struct {
 // other folds (on itself when it is the only one).
 func Verify(trials []Trial) Verification {
 	v := Verification{Pairs: len(trials), TAR: TARAt(trials, 1e-3)}
-	folds := map[int]bool{}
+	var folds []int
 	for _, t := range trials {
-		folds[t.Fold] = true
+		folds = append(folds, t.Fold)
 	}
+	slices.Sort(folds) // not for show: the order of a sum shows in its last digits
+	folds = slices.Compact(folds)
 	var accuracies []float64
-	for fold := range folds {
+	for _, fold := range folds {
 		var train, test []Trial
 		for _, t := range trials {
 			if t.Fold == fold {
@@ -47,14 +49,19 @@ func Verify(trials []Trial) Verification {
 		v.Threshold += threshold / float32(len(folds))
 		accuracies = append(accuracies, accuracy(test, threshold))
 	}
-	for _, a := range accuracies {
-		v.Accuracy += a / float64(len(accuracies))
+	n := float64(len(folds))
+	if n == 0 {
+		return v
 	}
+	for _, a := range accuracies {
+		v.Accuracy += a
+	}
+	v.Accuracy /= n
 	for _, a := range accuracies {
 		v.Std += (a - v.Accuracy) * (a - v.Accuracy)
 	}
-	if n := float64(len(accuracies)); n > 1 {
-		v.Std = math.Sqrt(v.Std/(n-1)) / math.Sqrt(n)
+	if n > 1 {
+		v.Std = math.Sqrt(v.Std / (n - 1) / n)
 	}
 	return v
 }
@@ -72,36 +79,42 @@ func accuracy(trials []Trial, threshold float32) float64 {
 }
 
 // bestThreshold is the most accurate threshold; of several, the middle of the
-// first widest run, so that it does not hug a single trial.
+// first widest gap between two scores, so that it does not hug a single trial.
 func bestThreshold(trials []Trial) float32 {
 	sorted := slices.SortedFunc(slices.Values(trials), func(a, b Trial) int { return cmp.Compare(a.Score, b.Score) })
-	// With the threshold above sorted[:i], those below are called different.
-	right := 0
+	right := 0 // with the threshold below all, everybody is called the same
 	for _, t := range sorted {
 		if t.Same {
 			right++
 		}
 	}
-	best, low, high := right, sorted[0].Score-1e-6, sorted[0].Score
+	const beyond = 1e-6 // how far past the lowest and the highest score it may be
+	best, low, high := right, sorted[0].Score-beyond, sorted[0].Score
 	for i, t := range sorted {
 		if t.Same {
 			right--
 		} else {
 			right++
 		}
-		next := t.Score + 2e-6
+		next := t.Score + beyond
 		if i+1 < len(sorted) {
 			next = sorted[i+1].Score
+		}
+		if next == t.Score {
+			continue // no threshold is between them
 		}
 		if right > best || right == best && next-t.Score > high-low {
 			best, low, high = right, t.Score, next
 		}
 	}
-	return (low + high) / 2
+	if middle := low + (high-low)/2; middle > low {
+		return middle
+	}
+	return high // they are neighbours
 }
 
 // TARAt is the share of same-person trials accepted at the lowest threshold
-// that accepts at most far of the others.
+// that accepts at most far, 0..1, of the others; 0 when either kind is missing.
 func TARAt(trials []Trial, far float64) float64 {
 	var same, different []float32
 	for _, t := range trials {
@@ -115,7 +128,7 @@ func TARAt(trials []Trial, far float64) float64 {
 		return 0
 	}
 	slices.SortFunc(different, func(a, b float32) int { return cmp.Compare(b, a) })
-	allowed := int(far * float64(len(different)))
+	allowed := int(far*float64(len(different)) + 1e-9) // 0.29 * 100 is 28.99…
 	if allowed >= len(different) {
 		return 1
 	}
