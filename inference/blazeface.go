@@ -68,8 +68,9 @@ func (b blazeFace) decode(boxes, logits []float32, threshold float32, toView Tra
 
 // suppress is MediaPipe's weighted non-maximum suppression: the best box takes
 // in all that overlap it by more than iou, each weighing as much as its score,
-// and keeps its own score. It reorders found.
-func suppress(found []Detection, iou float32) []Detection {
+// and keeps its own score. What does not, but covers it or is covered by it by
+// more than cover, is dropped. It reorders found.
+func suppress(found []Detection, iou, cover float32) []Detection {
 	slices.SortStableFunc(found, func(a, b Detection) int { return cmp.Compare(b.Score, a.Score) })
 	var merged []Detection
 	for len(found) > 0 {
@@ -78,7 +79,9 @@ func suppress(found []Detection, iou float32) []Detection {
 		left := found[:0]
 		for i, d := range found {
 			if i > 0 && best.Box.IoU(d.Box) <= iou {
-				left = append(left, d)
+				if best.Box.Covered(d.Box) <= cover {
+					left = append(left, d)
+				}
 				continue
 			}
 			w := d.Score

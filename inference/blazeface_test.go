@@ -54,7 +54,7 @@ func TestSuppressionWeighsOverlappingBoxesByScore(t *testing.T) {
 		{Box: Box{2, 0, 10, 10}, Score: 0.3},
 		{Box: Box{100, 0, 10, 10}, Score: 0.6},
 		{Box: Box{0, 0, 10, 10}, Score: 0.9},
-	}, 0.3)
+	}, 0.3, 1)
 	if len(got) != 2 {
 		t.Fatalf("%d faces, want 2", len(got))
 	}
@@ -64,7 +64,7 @@ func TestSuppressionWeighsOverlappingBoxesByScore(t *testing.T) {
 	if got[1].Box != (Box{100, 0, 10, 10}) {
 		t.Errorf("the other face moved: %+v", got[1])
 	}
-	if suppress(nil, 0.3) != nil {
+	if suppress(nil, 0.3, 1) != nil {
 		t.Error("nothing became something")
 	}
 }

@@ -58,45 +58,20 @@ func NewEngine(pack *Pack, detector, landmarks, embedding Network) (*Engine, err
 // Pack is what the Engine was made from.
 func (e *Engine) Pack() *Pack { return e.pack }
 
-// Detect finds the faces of a picture, the best first.
-func (e *Engine) Detect(v View) ([]Detection, error) {
-	s := e.pack.Pipeline.Detector
-	toView := letterbox(v.Width, v.Height, e.blaze.size)
-	e.sampler.draw(e.rgb, v, toView, e.blaze.size)
-	if err := e.detector.run(e.rgb, s.Normalisation); err != nil {
-		return nil, fmt.Errorf("detect faces: %w", err)
-	}
-	found := e.blaze.decode(e.detector.output("boxes"), e.detector.output("scores"), s.ScoreThreshold, toView)
-	return suppress(found, s.IoUThreshold), nil
-}
-
 // Locate looks closely at a detection: landmarks, aligned pixels, quality. A
 // detection that is no face has a low Probability; see Real.
 func (e *Engine) Locate(v View, d Detection) (Face, error) {
 	f := Face{Detection: d}
-	s := e.pack.Pipeline.Landmarks
-	side := e.landmarks.side
-	toView := square(d.Box, s.CropScale, s.CropShift, side)
-	rgb := e.crop
-	e.sampler.draw(rgb, v, toView, side)
-	if s.Transposed {
-		transpose(e.transposed, rgb, side)
-		rgb = e.transposed
+	var err error
+	if f.Landmarks, f.Probability, err = e.look(v, d.Box); err != nil {
+		return Face{}, err
 	}
-	if err := e.landmarks.run(rgb, s.Normalisation); err != nil {
-		return Face{}, fmt.Errorf("locate landmarks: %w", err)
-	}
-	at := e.landmarks.output("landmarks")
-	for i := range f.Landmarks {
-		f.Landmarks[i] = toView.Apply(Point{at[i] * float32(side), at[i+5] * float32(side)})
-	}
-	f.Probability = e.landmarks.output("probability")[1]
 	toAligned, ok := similarity(f.Landmarks[:], e.template)
 	if !ok {
 		f.Probability = 0
 		return f, nil
 	}
-	side = e.embedding.side
+	side := e.embedding.side
 	f.Aligned = make([]float32, 3*side*side)
 	e.sampler.draw(f.Aligned, v, toAligned.inverse(), side)
 	var aligned Landmarks
@@ -105,6 +80,28 @@ func (e *Engine) Locate(v View, d Detection) (Face, error) {
 	}
 	f.Quality = assess(&f, aligned, side)
 	return f, nil
+}
+
+// look finds the landmarks in a box, and how probable it is that they are a
+// face's.
+func (e *Engine) look(v View, box Box) (at Landmarks, probability float32, err error) {
+	s := e.pack.Pipeline.Landmarks
+	side := e.landmarks.side
+	toView := square(box, s.CropScale, s.CropShift, side)
+	rgb := e.crop
+	e.sampler.draw(rgb, v, toView, side)
+	if s.Transposed {
+		transpose(e.transposed, rgb, side)
+		rgb = e.transposed
+	}
+	if err := e.landmarks.run(rgb, s.Normalisation); err != nil {
+		return at, 0, fmt.Errorf("locate landmarks: %w", err)
+	}
+	share := e.landmarks.output("landmarks")
+	for i := range at {
+		at[i] = toView.Apply(Point{share[i] * float32(side), share[i+5] * float32(side)})
+	}
+	return at, e.landmarks.output("probability")[1], nil
 }
 
 // Real tells whether the landmark network agrees that this is a face.

@@ -16,6 +16,16 @@ func (b Box) IoU(o Box) float32 {
 	return shared / (b.Width*b.Height + o.Width*o.Height - shared)
 }
 
+// Covered is the share of the smaller of two boxes that the other covers, 0..1.
+func (b Box) Covered(o Box) float32 {
+	w := min(b.X+b.Width, o.X+o.Width) - max(b.X, o.X)
+	h := min(b.Y+b.Height, o.Y+o.Height) - max(b.Y, o.Y)
+	if w <= 0 || h <= 0 {
+		return 0
+	}
+	return w * h / min(b.Width*b.Height, o.Width*o.Height)
+}
+
 // Centre is the middle of the box.
 func (b Box) Centre() Point { return Point{b.X + b.Width/2, b.Y + b.Height/2} }
 

@@ -21,14 +21,16 @@ type Manifest struct {
 	Version int    `json:"version"`
 	ID      string `json:"id"` // templates remember it; embeddings of different packs are never compared
 	Models  struct {
-		Detector  ModelFile `json:"detector"`
-		Landmarks ModelFile `json:"landmarks"`
-		Embedding ModelFile `json:"embedding"`
+		Detector      ModelFile  `json:"detector"`
+		DetectorShort *ModelFile `json:"detector_short"` // nil in a pack without one
+		Landmarks     ModelFile  `json:"landmarks"`
+		Embedding     ModelFile  `json:"embedding"`
 	} `json:"models"`
 	Pipeline struct {
-		Detector  DetectorSettings  `json:"detector"`
-		Landmarks LandmarkSettings  `json:"landmarks"`
-		Embedding EmbeddingSettings `json:"embedding"`
+		Detector      DetectorSettings  `json:"detector"`
+		DetectorShort *DetectorSettings `json:"detector_short"` // there if the model is
+		Landmarks     LandmarkSettings  `json:"landmarks"`
+		Embedding     EmbeddingSettings `json:"embedding"`
 	} `json:"pipeline"`
 	Decision DecisionSettings `json:"decision"`
 	Accuracy json.RawMessage  `json:"accuracy"` // how the pack was measured, for people
@@ -127,6 +129,9 @@ type Pack struct {
 	Dir string
 	// The models, as TFLite flatbuffers. Nothing changes them after LoadPack.
 	Detector, Landmarks, Embedding []byte
+	DetectorShort                  []byte // nil in a pack without one
+
+	mode Mode // see With
 }
 
 // maxModel bounds what LoadPack reads; face models for a small board are far
@@ -148,10 +153,18 @@ func LoadPack(dir string) (*Pack, error) {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, "manifest.json"), err)
 	}
 	for _, m := range []struct {
-		file ModelFile
+		file *ModelFile
 		into *[]byte
-	}{{p.Models.Detector, &p.Detector}, {p.Models.Landmarks, &p.Landmarks}, {p.Models.Embedding, &p.Embedding}} {
-		if *m.into, err = readModel(dir, m.file); err != nil {
+	}{
+		{&p.Models.Detector, &p.Detector},
+		{p.Models.DetectorShort, &p.DetectorShort},
+		{&p.Models.Landmarks, &p.Landmarks},
+		{&p.Models.Embedding, &p.Embedding},
+	} {
+		if m.file == nil {
+			continue
+		}
+		if *m.into, err = readModel(dir, *m.file); err != nil {
 			return nil, err
 		}
 	}
@@ -177,6 +190,10 @@ func parseManifest(text []byte) (Manifest, error) {
 		return m, errors.New("every pipeline std must be above 0")
 	case !(p.Detector.ScoreThreshold > 0 && p.Detector.ScoreThreshold < 1):
 		return m, errors.New("pipeline.detector.score_threshold must lie between 0 and 1")
+	case (m.Models.DetectorShort == nil) != (p.DetectorShort == nil):
+		return m, errors.New("models.detector_short and pipeline.detector_short must both be there, or neither")
+	case p.DetectorShort != nil && !(p.DetectorShort.Std > 0 && p.DetectorShort.ScoreThreshold > 0 && p.DetectorShort.ScoreThreshold < 1):
+		return m, errors.New("pipeline.detector_short: std must be above 0, and score_threshold between 0 and 1")
 	case !(p.Landmarks.CropScale > 0 && p.Landmarks.CropScale < 10):
 		return m, errors.New("pipeline.landmarks.crop_scale must lie between 0 and 10")
 	case p.Landmarks.Passes != 1:

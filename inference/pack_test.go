@@ -23,7 +23,7 @@ func TestShippedPackIsWhatItsManifestSays(t *testing.T) {
 func copyPack(t *testing.T) string {
 	dir := t.TempDir()
 	from := testkit.Models(t)
-	for _, name := range []string{"manifest.json", "detector.tflite", "landmarks.tflite", "embedding.tflite"} {
+	for _, name := range []string{"manifest.json", "detector.tflite", "detector_short.tflite", "landmarks.tflite", "embedding.tflite"} {
 		data, err := os.ReadFile(filepath.Join(from, name))
 		if err != nil {
 			t.Fatal(err)

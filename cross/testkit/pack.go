@@ -23,7 +23,7 @@ const (
 )
 
 // OtherPack returns a folder with a model pack unlike the shipped one in all
-// that a pack may choose: its landmark network is in float32, and its embedding
+// that a pack may choose: it has no short-range detector, its landmark network is in float32, and its embedding
 // network, in float32 too, takes a face of another size and gives another
 // number of numbers. That network is the mean colours of a grid of cells: poor
 // at telling people apart, but of one face it makes one vector.
@@ -59,6 +59,8 @@ func OtherPack(t testing.TB) string {
 		models[role] = map[string]any{"file": role + ".tflite", "bytes": len(data), "sha256": hex.EncodeToString(sum[:])}
 		write(role+".tflite", data)
 	}
+	delete(models, "detector_short")
+	delete(pipeline, "detector_short")
 	pipeline["embedding"] = map[string]any{
 		"mean": 127.5, "std": 128, "size": OtherEmbedding,
 		"template": [][2]float64{{22, 26}, {42, 26}, {32, 38}, {24, 48}, {40, 48}},

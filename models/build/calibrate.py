@@ -50,13 +50,13 @@ def wall(images: list[np.ndarray], across: int) -> np.ndarray:
 
 
 def crops(images: list[np.ndarray], pipe: pipeline.Pipeline) -> dict[str, list[np.ndarray]]:
-    """The inputs of the three networks over these photos."""
-    inputs = {"detector": [], "landmarks": [], "embedding": []}
-    for across in (2, 3):
-        for at in range(0, len(images) // 4, across * across):
-            inputs["detector"].append(pipe.detector_input(wall(images[at:], across))[0])
-    for image in images:
+    """The inputs of the networks over these photos."""
+    inputs = {"detector": [], "detector_short": [], "landmarks": [], "embedding": []}
+    walls = [wall(images[at:], across) for across in (2, 3) for at in range(0, len(images) // 4, across * across)]
+    for image in walls + images:
         inputs["detector"].append(pipe.detector_input(image)[0])
+        inputs["detector_short"].append(pipe.detector_short_input(image))
+    for image in images:
         face = pipeline.central(pipe.detect(image), image)
         if face is None:
             continue

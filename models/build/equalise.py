@@ -22,12 +22,13 @@ CARRIERS = ("ADD", "PRELU", "MAX_POOL_2D", "RESIZE_BILINEAR")
 SMALLEST = 1e-2  # a channel this far below the largest is as good as empty
 
 
-def equalise(model: bytes, ranges: dict[str, np.ndarray]) -> tuple[bytes, dict[str, np.ndarray]]:
+def equalise(model: bytes, ranges: dict[str, np.ndarray], through_pad: bool = False) -> tuple[bytes, dict[str, np.ndarray]]:
+    """Also across a PAD that appends channels, if through_pad is set."""
     g, ranges = Graph(model), dict(ranges)
-    for tensors in _streams(g):
+    for tensors in _streams(g, through_pad):
         makers = [op for op in g.ops if int(op.outputs[0]) in tensors and g.kind(op) in CONVOLUTIONS]
         users = [op for op in g.ops if int(op.inputs[0]) in tensors and g.kind(op) in CONVOLUTIONS]
-        extent = np.maximum.reduce([np.abs(ranges[g.name(t)]).max(0) for t in tensors])
+        extent = _joint([np.abs(ranges[g.name(t)]).max(0) for t in tensors])
         factor = extent.max() / np.maximum(extent, extent.max() * np.float32(SMALLEST))
         if any(g.kind(op) == "CONV_2D" for op in users):
             factor = np.sqrt(factor)
@@ -37,12 +38,19 @@ def equalise(model: bytes, ranges: dict[str, np.ndarray]) -> tuple[bytes, dict[s
         for op in users:
             _scale(g, int(op.inputs[1]), 1 / factor, axis=3)
         for t in tensors:
-            ranges[g.name(t)] = ranges[g.name(t)] * factor
+            ranges[g.name(t)] = ranges[g.name(t)] * factor[:ranges[g.name(t)].shape[1]]
     g.compact()
     return g.bytes(), ranges
 
 
-def _streams(g: Graph) -> list[list[int]]:
+def _joint(extents: list[np.ndarray]) -> np.ndarray:
+    """The greatest extent of each channel. PAD appends empty channels, so the
+    tensors before it have fewer than those after it."""
+    widest = max(map(len, extents))
+    return np.maximum.reduce([np.pad(extent, (0, widest - len(extent))) for extent in extents])
+
+
+def _streams(g: Graph, through_pad: bool) -> list[list[int]]:
     """Groups of tensors that must share their factors, because sums or the like
     join them, and that begin and end in convolutions only."""
     leader: dict[int, int] = {}
@@ -55,7 +63,7 @@ def _streams(g: Graph) -> list[list[int]]:
     closed = {int(i) for i in (*g.sub.inputs, *g.sub.outputs)}
     for op in g.ops:
         computed = [int(i) for i in op.inputs if g.constant(int(i)) is None]
-        if g.kind(op) in CARRIERS:
+        if g.kind(op) in CARRIERS or through_pad and g.kind(op) == "PAD" and _appends(g, op):
             for t in computed:
                 leader[find(t)] = find(int(op.outputs[0]))
         elif g.kind(op) in CONVOLUTIONS:
@@ -71,4 +79,12 @@ def _streams(g: Graph) -> list[list[int]]:
 
 def _scale(g: Graph, constant: int, factor: np.ndarray, axis: int) -> None:
     value = g.constant(constant)
+    factor = factor[:value.shape[axis]]
     g.set_constant(constant, value * factor.reshape([-1 if i == axis else 1 for i in range(value.ndim)]))
+
+
+def _appends(g: Graph, pad) -> bool:
+    """Whether a PAD only adds channels behind those that are there."""
+    paddings = g.constant(int(pad.inputs[1])).copy()
+    paddings[-1, 1] = 0
+    return not paddings.any()

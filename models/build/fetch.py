@@ -50,6 +50,11 @@ SOURCES = {
         sha256="99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
         **_MEDIAPIPE,
     ),
+    "detector_short": Source(
+        path="package/face_detection_short_range.tflite",
+        sha256="3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633",
+        **_MEDIAPIPE,
+    ),
     "landmarks": Source(
         path=_ASSETS + "onet.tflite",
         sha256="946543640bd17e5275f442646422a4816441bb00897439a69bc9ea5fcf1fe601",

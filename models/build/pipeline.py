@@ -12,6 +12,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 DETECTOR_SIZE, CELLS = 192, 48
+DETECTOR_SHORT_SIZE = 128
 LANDMARKS_SIZE = 48
 FACE_SIZE = 112
 TEMPLATE = np.array(
@@ -19,8 +20,9 @@ TEMPLATE = np.array(
 
 SETTINGS = {
     "detector": {"family": "blazeface-full", "mean": 127.5, "std": 127.5, "score_threshold": 0.3, "iou_threshold": 0.3},
+    "detector_short": {"family": "blazeface-short", "mean": 127.5, "std": 127.5, "score_threshold": 0.3, "iou_threshold": 0.3},
     "landmarks": {"mean": 127.5, "std": 128, "transposed": True, "crop_scale": 1.1, "crop_shift": [0, -0.04], "passes": 1},
-    "embedding": {"mean": 127.5, "std": 128, "size": 192, "template": TEMPLATE.tolist()},
+    "embedding": {"mean": 127.5, "std": 128, "size": 192, "norm": [25, 75], "template": TEMPLATE.tolist()},
 }
 
 
@@ -182,11 +184,14 @@ class Pipeline:
         s = self.settings[role]
         return ((pixels - np.float32(s["mean"])) / np.float32(s["std"])).astype(np.float32)
 
-    # The three crops: what each network sees, as real numbers.
+    # The crops: what each network sees, as real numbers.
 
     def detector_input(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         to_image = letterbox(image, DETECTOR_SIZE)
         return self._normalise("detector", sample(image, to_image, DETECTOR_SIZE)), to_image
+
+    def detector_short_input(self, image: np.ndarray) -> np.ndarray:
+        return self._normalise("detector_short", sample(image, letterbox(image, DETECTOR_SHORT_SIZE), DETECTOR_SHORT_SIZE))
 
     def landmarks_input(self, image: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         s = self.settings["landmarks"]

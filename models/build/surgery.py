@@ -121,6 +121,14 @@ def detector(data: bytes) -> bytes:
     return g.bytes()
 
 
+def detector_short(data: bytes) -> bytes:
+    g = Graph(data)
+    fold_half(g)
+    fuse_relu(g)
+    sign(g, "image", {"boxes": "regressors", "scores": "classificators"})
+    return g.bytes()
+
+
 def landmarks(data: bytes) -> bytes:
     g = Graph(data)
     fuse_prelu(g)
@@ -137,4 +145,4 @@ def embedding(data: bytes) -> bytes:
     return g.bytes()
 
 
-SURGERY = {"detector": detector, "landmarks": landmarks, "embedding": embedding}
+SURGERY = {"detector": detector, "detector_short": detector_short, "landmarks": landmarks, "embedding": embedding}
