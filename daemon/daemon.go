@@ -19,6 +19,7 @@ import (
 	"facerecd/daemon/event"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
+	"facerecd/inference"
 	"facerecd/match"
 	"facerecd/match/store"
 )
@@ -149,6 +150,7 @@ func (d *Daemon) build() (p *parts, err error) {
 	if p.vision, err = OpenVision(c.Models, c.Runtime, c.Threads, d.Log); err != nil {
 		return p, err
 	}
+	p.vision.Detector = inference.Mode(c.Detector)
 	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log}); err != nil {
 		return p, err
 	}

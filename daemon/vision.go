@@ -15,7 +15,11 @@ import (
 // Vision is a loaded model pack with the runtime to run it. It is safe for
 // concurrent use; the engines that it makes are for one goroutine each.
 type Vision struct {
-	Pack    *inference.Pack
+	Pack *inference.Pack
+	// Detector is how the engines search for faces; "" is Full. Set it before
+	// the first Engine.
+	Detector inference.Mode
+
 	library *litert.Library
 	threads int
 	log     *slog.Logger
@@ -62,6 +66,10 @@ type Engine struct {
 
 // Engine opens the pack's models once more. The caller closes it.
 func (v *Vision) Engine() (_ *Engine, err error) {
+	pack, err := v.Pack.With(cmp.Or(v.Detector, inference.Full))
+	if err != nil {
+		return nil, err
+	}
 	e := &Engine{}
 	defer func() {
 		if err != nil {
@@ -71,14 +79,14 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 	for _, m := range []struct {
 		role string
 		data []byte
-	}{{"detector", v.Pack.Detector}, {"landmarks", v.Pack.Landmarks}, {"embedding", v.Pack.Embedding}} {
+	}{{"detector", pack.Detector}, {"landmarks", pack.Landmarks}, {"embedding", pack.Embedding}} {
 		model, err := v.library.Open(m.data, litert.Options{Threads: v.threads, Log: v.log})
 		if err != nil {
 			return e, fmt.Errorf("open the %s model: %w", m.role, err)
 		}
 		e.models = append(e.models, model)
 	}
-	e.Engine, err = inference.NewEngine(v.Pack, e.models[0], e.models[1], e.models[2])
+	e.Engine, err = inference.NewEngine(pack, e.models[0], e.models[1], e.models[2])
 	return e, err
 }
 

@@ -30,6 +30,7 @@ func (c Config) problems() []error {
 	k.text(c)
 	k.need(c.DataDir != "", "data_dir: empty: name the folder where people and events are kept")
 	k.need(c.Models != "", "models: empty: name the folder of the model pack")
+	k.need(slices.Contains([]string{"short", "full", "tiled"}, c.Detector), "detector: %q: use short, full or tiled", c.Detector)
 	k.need(1 <= c.Threads && c.Threads <= 64, "threads: %d: set 1 to 64", c.Threads)
 	k.http(c.HTTP)
 	k.mqtt(c.MQTT)

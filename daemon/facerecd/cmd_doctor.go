@@ -88,6 +88,7 @@ func (r *checkup) vision(cfg config.Config) {
 		r.add("models", failed, "%v", err)
 		return
 	}
+	v.Detector = inference.Mode(cfg.Detector)
 	engine, err := v.Engine()
 	if err != nil {
 		r.add("models", failed, "%v", err)
