@@ -60,9 +60,10 @@ type parts struct {
 // the service cannot do without. What cannot be had yet, a camera or a broker,
 // is waited for.
 //
-// It stops in order, within two seconds: cameras and the HTTP port, so that
-// nothing new happens; the pipelines, which close their tracks; the publisher,
-// which sends what is left and says offline; then the broker and the store.
+// It stops in order, within two seconds: the cameras, so that nothing new
+// happens; the pipelines, which close their tracks; the publisher, which sends
+// what is left and says offline; meanwhile the HTTP port; then the broker and
+// the store.
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	p, err := d.build()
 	defer func() { err = errors.Join(err, p.close()) }()
@@ -84,7 +85,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		}
 	}
 	p.publisher.Broker = broker
-	out, work, in := newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)
+	out, work, in, http := newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)
 	if failed.Err() == nil {
 		// Before anything is recorded or told: the port may be taken.
 		if listener, err := p.server.Bind(failed); err != nil {
@@ -95,14 +96,15 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 				work.run(p.pipelines[i].Run)
 				in.run(c.Run)
 			}
-			in.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
+			http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
 			if d.OnReady != nil {
 				d.OnReady(broker)
 			}
 		}
 	}
 	<-failed.Done()
-	for _, l := range []*layer{in, work, out, base} {
+	http.cancel() // somebody's request and a broker that hangs may each take a second
+	for _, l := range []*layer{in, work, out, http, base} {
 		l.stop()
 	}
 	if cause := context.Cause(failed); ctx.Err() == nil {
