@@ -65,6 +65,7 @@ func (m *mosquitto) stop(t *testing.T) {
 		return
 	}
 	_ = m.cmd.Process.Signal(syscall.SIGTERM)
+	_ = m.cmd.Process.Signal(syscall.SIGCONT) // should a test have stopped it
 	if err := m.cmd.Wait(); err != nil {
 		t.Errorf("mosquitto: %v", err)
 	}

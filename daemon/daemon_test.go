@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -141,6 +143,53 @@ func TestAtACleanStopEverybodyHasLeft(t *testing.T) {
 			t.Errorf("the history has %d events (%v), the subscriber %d", len(rows), err, len(w.all))
 		}
 	})
+}
+
+func TestNobodyElseKeepsTheDaemonFromStopping(t *testing.T) {
+	t.Parallel()
+	m := newMosquitto(t)
+	m.start(t)
+	c := settings(t, photo(t, "obama"))
+	c.MQTT.Broker = "tcp://" + m.addr
+	r := start(t, c)
+	w := watch(t, m.addr, "")
+	eventually(t, "an event is told", func() bool {
+		rows, err := r.Daemon.health.parts.store.History("", 1)
+		waiting, _ := r.Daemon.health.parts.store.Backlog()
+		return err == nil && len(rows) == 1 && waiting == 0
+	})
+
+	// Somebody uploads half a form, somebody watches, and the broker hangs.
+	upload, err := net.Dial("tcp", c.HTTP.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upload.Close()
+	if _, err := upload.Write([]byte("POST /register HTTP/1.1\r\nHost: " + c.HTTP.Listen +
+		"\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	stream, err := r.HTTP.Get(r.BaseURL + "/api/v1/events/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Body.Close()
+	if err := m.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	took := r.stop(t)
+	if err := m.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if took > 1500*time.Millisecond*slow {
+		t.Errorf("stopping took %v", took)
+	}
+	t.Logf("stopping took %v", took)
+	w.offline(t) // the broker has read what was sent, or says it as the will
+	waiting, err := reopen(t, c).Pending(0, 10)
+	if err != nil || len(waiting) != 1 {
+		t.Errorf("%d events wait for the next start (%v), want the one that nobody acknowledged", len(waiting), err)
+	}
 }
 
 // reopen opens the store that a daemon has left.

@@ -48,12 +48,18 @@ func save(t testing.TB, name string, data []byte) string {
 	return path
 }
 
-// scaled is img with the given height.
-func scaled(img image.Image, height int) *image.RGBA {
+// scaled is img with the given height. It gets there by halves, so that no
+// pixel is left out.
+func scaled(img image.Image, height int) image.Image {
 	size := img.Bounds().Size()
-	out := image.NewRGBA(image.Rect(0, 0, size.X*height/size.Y, height))
-	draw.BiLinear.Scale(out, out.Rect, img, img.Bounds(), draw.Src, nil)
-	return out
+	for size.Y != height {
+		next := max(height, size.Y/2)
+		size.X, size.Y = size.X*next/size.Y, next
+		out := image.NewRGBA(image.Rectangle{Max: size})
+		draw.ApproxBiLinear.Scale(out, out.Rect, img, img.Bounds(), draw.Src, nil)
+		img = out
+	}
+	return img
 }
 
 // sideBySide puts pictures next to each other, from left to right.
