@@ -58,14 +58,17 @@ func (c watchCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	var last error
+	var trouble error
 	for e, err := range daemon.Watch(w.ctx) {
-		if last = err; err != nil {
-			if w.ctx.Err() == nil {
+		if err != nil {
+			// It is tried again; the same reason is not worth a line each time.
+			if trouble == nil || trouble.Error() != err.Error() {
 				fmt.Fprintln(w.stderr, "facerecd:", err)
 			}
+			trouble = err
 			continue
 		}
+		trouble = nil
 		if c.JSON {
 			line, err := json.Marshal(e)
 			if err != nil {
@@ -83,5 +86,5 @@ func (c watchCmd) Run(w *world) error {
 	if w.ctx.Err() != nil {
 		return nil
 	}
-	return errors.Join(last, errors.New("the stream of events has ended"))
+	return errors.New("trying again would not help")
 }

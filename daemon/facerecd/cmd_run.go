@@ -24,7 +24,8 @@ type runCmd struct {
 
 // Help is kong's text below the usage.
 func (runCmd) Help() string {
-	return "Without --config, " + defaultConfig + " is read; without that file, the defaults and FACERECD_ variables hold."
+	return "Without --config, the file that FACERECD_CONFIG names is read, or " + defaultConfig +
+		"; where that is missing, the defaults and FACERECD_ variables hold."
 }
 
 func (c runCmd) Run(w *world) error {
@@ -112,6 +113,11 @@ func loadConfig(path string, env []string) (config.Config, error) {
 	if path == defaultConfig {
 		if _, err := os.Stat(path); os.IsNotExist(err) {
 			path = ""
+		}
+		for _, e := range env {
+			if named, ok := strings.CutPrefix(e, "FACERECD_CONFIG="); ok && named != "" {
+				path = named
+			}
 		}
 	}
 	cfg, err := config.Load(path, env)
