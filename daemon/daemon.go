@@ -45,6 +45,7 @@ type parts struct {
 	store     *store.Store
 	vision    *Vision
 	roster    *Roster
+	renewal   *Renewal
 	log       *event.Log
 	policy    match.Policy
 	publisher *mqtt.Publisher
@@ -96,6 +97,7 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 				work.run(p.pipelines[i].Run)
 				in.run(c.Run)
 			}
+			in.run(p.renewal.Run)
 			http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
 			if d.OnReady != nil {
 				d.OnReady(broker)
@@ -160,9 +162,15 @@ func (d *Daemon) build() (p *parts, err error) {
 	if err := p.roster.Load(); err != nil {
 		return p, err
 	}
-	if n := p.roster.Gallery.Foreign(); n > 0 {
-		d.Log.Warn("templates of another model pack are not compared: enrol these people again", "templates", n)
+	if !c.KeepCrops {
+		// Who turns it off wants no pictures on the disk.
+		if n, err := p.store.DropCrops(); err != nil {
+			return p, err
+		} else if n > 0 {
+			d.Log.Info("keep_crops is off: deleted the stored pictures of faces", "crops", n)
+		}
 	}
+	p.renewal = &Renewal{Roster: p.roster, Open: p.vision.Engine, Log: d.Log}
 	p.policy = p.vision.Policy(c.Match)
 	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
 	p.log = &event.Log{
@@ -225,7 +233,7 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	if err != nil {
 		return err
 	}
-	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy, IDs: &event.IDs{}}
+	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
 	return nil
 }
 

@@ -22,6 +22,8 @@ type Faces struct {
 	Roster *Roster
 	Policy match.Policy
 	IDs    *event.IDs
+	// KeepCrops stores a picture of the face with each template.
+	KeepCrops bool
 
 	mu sync.Mutex // guards Engine
 }
@@ -149,15 +151,31 @@ func (f *Faces) template(u api.Upload, known []match.Template) (match.Template, 
 	if reasons := face.Quality.Reasons; len(reasons) > 0 {
 		return refuse(string(reasons[0]), advice(reasons[0]))
 	}
+	vector, err := f.enrolment(&face)
+	if err != nil {
+		return match.Template{}, nil, err
+	}
 	for _, t := range known {
-		if match.Duplicate(t.Vector, face.Embedding) {
+		if match.Duplicate(t.Vector, vector) {
 			return refuse("duplicate", "This photo, or one just like it, is enrolled already. Send one taken at another time or from another side.")
 		}
 	}
-	return match.Template{
-		ID: f.IDs.Next(), Model: f.Engine.Pack().ID, Vector: face.Embedding,
+	t := match.Template{
+		ID: f.IDs.Next(), Model: f.Engine.Pack().ID, Vector: vector,
 		Quality: face.Quality.Score, Created: time.Now().UTC(),
-	}, nil, nil
+	}
+	if f.KeepCrops {
+		if t.Crop, err = encodeCrop(u.Image, face.Box); err != nil {
+			return match.Template{}, nil, err
+		}
+	}
+	return t, nil, nil
+}
+
+func (f *Faces) enrolment(face *inference.Face) ([]float32, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Engine.EmbedTemplate(face)
 }
 
 // advice says what would make a better photo.

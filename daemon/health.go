@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -71,8 +72,12 @@ func (d *Daemon) Health() api.Health {
 	if n := h.parts.store.Dropped(); n > 0 {
 		wrong("events_dropped", time.Now(), "the queue of events was full, and the oldest were dropped; check the broker")
 	}
-	if h.parts.roster.Gallery.Foreign() > 0 {
-		wrong("foreign_templates", h.started, "some people were enrolled with another model pack and are not recognised: enrol them again")
+	if n := h.parts.roster.Gallery.Foreign(); n > 0 {
+		hint := "`facerecd people` shows whose: enrol these people again"
+		if h.parts.renewal.Running() {
+			hint = "they are being made anew from stored pictures"
+		}
+		wrong("foreign_templates", h.started, fmt.Sprintf("%d templates were made by another model pack and are not compared; %s", n, hint))
 	}
 	return r
 }

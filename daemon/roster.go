@@ -96,7 +96,50 @@ func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.P
 	if err := r.Gallery.Add(templates...); err != nil {
 		return p, fmt.Errorf("add templates to the gallery: %w", err)
 	}
-	return p, nil
+	return r.counted(p), nil
+}
+
+// counted is a person with the number of templates that are not compared.
+func (r *Roster) counted(p match.Person) match.Person {
+	p.Stale = r.Gallery.ForeignOf(p.ID)
+	return p
+}
+
+// Stale lists the templates of other model packs, without their vectors.
+func (r *Roster) Stale() ([]match.Template, error) {
+	var all []match.Template
+	err := r.Store.Templates(func(t match.Template) error {
+		if t.Model != r.Gallery.Model() {
+			t.Vector = nil
+			all = append(all, t)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read templates: %w", err)
+	}
+	return all, nil
+}
+
+// Renew puts a template that the model pack made in the place of the one with
+// the same id, which another pack had made. A person who was deleted meanwhile
+// stays deleted.
+func (r *Roster) Renew(t match.Template) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	p, err := r.Store.Person(t.Person)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("read person: %w", err)
+	}
+	if err := r.Store.Enroll(p, []match.Template{t}); err != nil {
+		return fmt.Errorf("store template: %w", err)
+	}
+	if err := r.Gallery.Renew(t); err != nil {
+		return fmt.Errorf("add template to the gallery: %w", err)
+	}
+	return nil
 }
 
 // Templates are a person's templates that the model pack made.
@@ -127,12 +170,18 @@ func (r *Roster) rename(p match.Person) {
 }
 
 // List implements api.People.
-func (r *Roster) List(context.Context) ([]match.Person, error) { return r.Store.People() }
+func (r *Roster) List(context.Context) ([]match.Person, error) {
+	people, err := r.Store.People()
+	for i := range people {
+		people[i] = r.counted(people[i])
+	}
+	return people, err
+}
 
 // Get implements api.People.
 func (r *Roster) Get(_ context.Context, id string) (match.Person, error) {
 	p, err := r.Store.Person(id)
-	return p, apiError(err)
+	return r.counted(p), apiError(err)
 }
 
 // Rename implements api.People.
@@ -144,7 +193,7 @@ func (r *Roster) Rename(_ context.Context, id, name string) (match.Person, error
 		return p, apiError(err)
 	}
 	r.rename(p)
-	return p, nil
+	return r.counted(p), nil
 }
 
 // Delete implements api.People. The person is nobody to the cameras from the

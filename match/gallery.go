@@ -172,6 +172,30 @@ func (g *Gallery) Foreign() int {
 	return n
 }
 
+// ForeignOf is Foreign of one person.
+func (g *Gallery) ForeignOf(person string) int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.foreign[person]
+}
+
+// Renew is Add for a template that was made anew in the place of one of another
+// model, which counts as foreign no more.
+func (g *Gallery) Renew(t Template) error {
+	if t.Model != g.model {
+		return fmt.Errorf("template %s was made anew by model %s, not %s", t.ID, t.Model, g.model)
+	}
+	if err := g.Add(t); err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.foreign[t.Person]--; g.foreign[t.Person] <= 0 {
+		delete(g.foreign, t.Person)
+	}
+	return nil
+}
+
 // Search compares the probe, of any length but zero, with every template. A
 // person scores as their best template does: templates are different looks of
 // a face (glasses, side light), a probe resembles one of them, and a mean would

@@ -95,6 +95,9 @@ func TestTemplatesOfAnotherModelAreCountedAndNeverCompared(t *testing.T) {
 	other := template("ana", 1, 0, 0, 0) // another size, even
 	other.Model = "old"
 	g := gallery(t, 2, other, other, template("bo", 0, 1))
+	if ana, bo := g.ForeignOf("ana"), g.ForeignOf("bo"); ana != 2 || bo != 0 {
+		t.Errorf("foreign: %d of ana's and %d of bo's; want 2, 0", ana, bo)
+	}
 	if g.Foreign() != 2 || g.Len() != 1 || g.People() != 1 {
 		t.Errorf("foreign %d, templates %d, people %d; want 2, 1, 1", g.Foreign(), g.Len(), g.People())
 	}
@@ -103,6 +106,26 @@ func TestTemplatesOfAnotherModelAreCountedAndNeverCompared(t *testing.T) {
 	}
 	if n := g.RemovePerson("ana"); n != 2 || g.Foreign() != 0 {
 		t.Errorf("removed %d, foreign left %d; want 2, 0", n, g.Foreign())
+	}
+}
+
+func TestTemplateMadeAnewIsComparedAndForeignNoMore(t *testing.T) {
+	old := template("ana", 1, 0, 0, 0)
+	old.Model = "old"
+	g := gallery(t, 2, old, old)
+	if err := g.Renew(old); err == nil || err.Error() != "template t-ana was made anew by model old, not m" {
+		t.Error(err)
+	}
+	for left := range 3 { // once more than there are
+		if err := g.Renew(template("ana", 1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if want := max(1-left, 0); g.Foreign() != want || g.ForeignOf("ana") != want {
+			t.Errorf("%d foreign, want %d", g.Foreign(), want)
+		}
+	}
+	if got := g.Search([]float32{1, 0}); got.Best.Person != "ana" {
+		t.Errorf("ranking %v", got)
 	}
 }
 

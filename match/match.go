@@ -15,6 +15,7 @@ type Person struct {
 	Created   time.Time `json:"created"`
 	Updated   time.Time `json:"updated"`
 	Templates int       `json:"templates"` // how many are stored; derived, not stored
+	Stale     int       `json:"stale"`     // of these, how many another model pack made; derived, not stored
 }
 
 // Template is one stored embedding of a person.
@@ -25,4 +26,8 @@ type Template struct {
 	Vector  []float32
 	Quality float32 // 0..1, of the face it was made from
 	Created time.Time
+	// Crop is the picture of the face, from which another model pack can make
+	// the template anew. Only a new template has it, and only when the owner
+	// keeps crops; see store.Store.Crop.
+	Crop []byte
 }

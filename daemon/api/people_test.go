@@ -13,7 +13,7 @@ import (
 
 func TestAnswers(t *testing.T) {
 	person := func(name string) string {
-		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2}`, id(1), name)
+		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2,"stale":0}`, id(1), name)
 	}
 	seen := func(n int) string {
 		data, _ := json.Marshal(sighting(n)) // as on MQTT
@@ -40,8 +40,8 @@ func TestAnswers(t *testing.T) {
 		"no people":         {get("/api/v1/people"), true, `{"people":[]}`},
 		"person":            {get("/api/v1/people/" + id(1)), false, person("Ana")},
 		"rename":            {patch("/api/v1/people/"+id(1), `{"name":" Ana María "}`), false, person("Ana María")},
-		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"history":1,"queued":0,"purged":true}`, id(1))},
-		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"history":1,"queued":0,"purged":true}`, id(1))},
+		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"queued":0,"purged":true}`, id(1))},
+		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"queued":0,"purged":true}`, id(1))},
 
 		"events":      {get("/api/v1/events"), false, `{"events":[` + seen(3) + `,` + seen(2) + `,` + seen(1) + `]}`},
 		"last events": {get("/api/v1/events?limit=2"), false, `{"events":[` + seen(3) + `,` + seen(2) + `]}`},

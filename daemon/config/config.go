@@ -16,17 +16,18 @@ import (
 // Config is everything that can be set. Load returns a checked one, which is
 // then only read: its Cameras are shared by all copies.
 type Config struct {
-	Device   string   `yaml:"device"`   // who we are in topics; Load fills in the host name
-	DataDir  string   `yaml:"data_dir"` // people, templates, events
-	Models   string   `yaml:"models"`   // folder of the model pack
-	Detector string   `yaml:"detector"` // how faces are searched for: short, full or tiled
-	Runtime  string   `yaml:"runtime"`  // path of libLiteRt.so; "" to search for it
-	Threads  int      `yaml:"threads"`  // that a model may use, 1..64
-	HTTP     HTTP     `yaml:"http"`
-	MQTT     MQTT     `yaml:"mqtt"`
-	Cameras  []Camera `yaml:"cameras"`
-	Match    Match    `yaml:"match"`
-	Log      Log      `yaml:"log"`
+	Device    string   `yaml:"device"`     // who we are in topics; Load fills in the host name
+	DataDir   string   `yaml:"data_dir"`   // people, templates, events
+	KeepCrops bool     `yaml:"keep_crops"` // store a picture of the face with each template
+	Models    string   `yaml:"models"`     // folder of the model pack
+	Detector  string   `yaml:"detector"`   // how faces are searched for: short, full or tiled
+	Runtime   string   `yaml:"runtime"`    // path of libLiteRt.so; "" to search for it
+	Threads   int      `yaml:"threads"`    // that a model may use, 1..64
+	HTTP      HTTP     `yaml:"http"`
+	MQTT      MQTT     `yaml:"mqtt"`
+	Cameras   []Camera `yaml:"cameras"`
+	Match     Match    `yaml:"match"`
+	Log       Log      `yaml:"log"`
 }
 
 // HTTP is the port for enrolment.

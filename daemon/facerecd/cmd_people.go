@@ -66,11 +66,19 @@ func (c peopleListCmd) Run(w *world) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tTEMPLATES\tENROLLED")
+	fmt.Fprintln(table, "ID\tNAME\tTEMPLATES\tSTALE\tENROLLED")
+	stale := 0
 	for _, p := range people {
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\n", p.ID, p.Name, p.Templates, p.Created.Local().Format(time.DateTime))
+		stale += p.Stale
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", p.ID, p.Name, p.Templates, p.Stale, p.Created.Local().Format(time.DateTime))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if stale > 0 {
+		fmt.Fprintf(w.stdout, "%d templates are stale: another model pack made them, and they are not compared. Enrol these people again.\n", stale)
+	}
+	return nil
 }
 
 type peopleRenameCmd struct {
@@ -119,6 +127,9 @@ func (c peopleForgetCmd) Run(w *world) error {
 	}
 	fmt.Fprintf(w.stdout, "%s is forgotten: %d templates and %d events deleted, %d waiting events made anonymous\n",
 		p.Name, receipt.Templates, receipt.History, receipt.Queued)
+	if receipt.Crops > 0 {
+		fmt.Fprintf(w.stdout, "%d stored pictures of the face are deleted as well\n", receipt.Crops)
+	}
 	if !receipt.Purged {
 		fmt.Fprintln(w.stdout, "The store's files could not be rewritten yet; the daemon tries again, see its log.")
 	}

@@ -24,7 +24,7 @@ func (s *Store) Compact() error {
 // purge compacts after a deletion, and says whether that worked.
 func (s *Store) purge() bool {
 	if err := s.compact(); err != nil {
-		s.log.Warn("a deleted person may still be in the store's files, will try again", "err", err)
+		s.log.Warn("what was deleted may still be in the store's files, will try again", "err", err)
 		return false
 	}
 	return true

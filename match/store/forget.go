@@ -15,12 +15,13 @@ type Redact = func(payload []byte) ([]byte, error)
 type Receipt struct {
 	Person    string `json:"person"`    // Person.ID
 	Templates int    `json:"templates"` // deleted
+	Crops     int    `json:"crops"`     // deleted
 	History   int    `json:"history"`   // events deleted from the history
 	Queued    int    `json:"queued"`    // events that waited to be published and go out without the person
 	Purged    bool   `json:"purged"`    // no file of the store holds any of it; see Compact
 }
 
-// Delete forgets a person: name, templates, and events in the history; events
+// Delete forgets a person: name, templates with their crops, and events in the history; events
 // that wait to be published are rewritten by redact. All of it is one
 // transaction, or nothing with an error. Only when it is too large for one, with
 // thousands of rows, it is a series: its first transaction takes the person and
@@ -143,13 +144,17 @@ func (s *Store) personChanges(txn *badger.Txn, id string) ([]change, error) {
 	return []change{{key: personKey(id)}, {key: nameKey(p.Name)}}, nil
 }
 
-// rowChanges are the templates and events of a person. It runs redact on each
+// rowChanges are the templates, crops and events of a person. It runs redact on each
 // waiting event, so that one which fails stops everything before it begins.
 func rowChanges(txn *badger.Txn, id string, redact Redact, receipt *Receipt) ([]change, error) {
 	var changes []change
 	for item := range keys(txn, templatePrefix+id+"/") {
 		changes = append(changes, change{key: item.KeyCopy(nil)})
 		receipt.Templates++
+	}
+	for item := range keys(txn, cropPrefix+id+"/") {
+		changes = append(changes, change{key: item.KeyCopy(nil)})
+		receipt.Crops++
 	}
 	for item := range values(txn, historyPrefix, []byte(historyPrefix)) {
 		row, err := itemRow(item)

@@ -13,7 +13,20 @@ import (
 	"facerecd/match"
 )
 
-const marker = "Zaphod-Beeblebrox"
+const (
+	marker     = "Zaphod-Beeblebrox"
+	cropMarker = "two-heads-three-arms"
+)
+
+// withCrops gives the templates of withMarker their crops.
+func withCrops(t *testing.T, s *Store) {
+	t.Helper()
+	ts := templates("P1", 4)
+	for i := range ts {
+		ts[i].Model, ts[i].Crop = marker, []byte(cropMarker)
+	}
+	must(t, s.Enroll(match.Person{ID: "P1", Name: marker}, ts))
+}
 
 // withMarker enrols a person whose name, model and events carry the marker.
 func withMarker(t *testing.T, s *Store, events int) {
@@ -35,12 +48,13 @@ func withMarker(t *testing.T, s *Store, events int) {
 func TestDeleteForgetsThePersonAndStillDeliversTheEvents(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	withMarker(t, s, 4)
+	withCrops(t, s)
 	must(t, s.Ack(1)) // published already
 
 	receipt := got[Receipt](t)(s.Delete("P1", func(p []byte) ([]byte, error) {
 		return bytes.ReplaceAll(p, []byte(marker), []byte("nobody")), nil
 	}))
-	if want := (Receipt{Person: "P1", Templates: 4, History: 4, Queued: 3, Purged: true}); receipt != want {
+	if want := (Receipt{Person: "P1", Templates: 4, Crops: 4, History: 4, Queued: 3, Purged: true}); receipt != want {
 		t.Errorf("receipt %+v, want %+v", receipt, want)
 	}
 	for range 2 {
@@ -115,19 +129,26 @@ func TestDeleteLeavesNoTraceInAnyFile(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			s := open(t, t.TempDir(), Options{})
 			withMarker(t, s, 20)
+			withCrops(t, s)
 			s = tc.prep(t, s)
-			if len(filesWith(t, s.dir, marker)) == 0 {
-				t.Fatal("the marker is in no file to begin with; the test proves nothing")
+			for _, m := range []string{marker, cropMarker} {
+				if len(filesWith(t, s.dir, m)) == 0 {
+					t.Fatalf("%s is in no file to begin with; the test proves nothing", m)
+				}
 			}
 			if receipt := got[Receipt](t)(s.Delete("P1", redactAll)); !receipt.Purged {
 				t.Errorf("receipt %+v", receipt)
 			}
-			if files := filesWith(t, s.dir, marker); files != nil {
-				t.Errorf("the marker is in %v of the open store", files)
+			for _, m := range []string{marker, cropMarker} {
+				if files := filesWith(t, s.dir, m); files != nil {
+					t.Errorf("%s is in %v of the open store", m, files)
+				}
 			}
 			must(t, s.Close())
-			if files := filesWith(t, s.dir, marker); files != nil {
-				t.Errorf("the marker is in %v of the closed store", files)
+			for _, m := range []string{marker, cropMarker} {
+				if files := filesWith(t, s.dir, m); files != nil {
+					t.Errorf("%s is in %v of the closed store", m, files)
+				}
 			}
 			if files := filesWith(t, s.dir, "Trillian"); files == nil {
 				t.Error("the other person is gone as well")
@@ -184,6 +205,7 @@ func TestNothingIsStoredOfAPersonAfterDelete(t *testing.T) {
 func TestALargeDeleteIsFinishedAfterAnInterruption(t *testing.T) {
 	s := open(t, t.TempDir(), Options{})
 	withMarker(t, s, 0)
+	withCrops(t, s)
 	fill(t, s, 8000)
 	calls, crash := 0, errors.New("power cut")
 	_, err := s.Delete("P1", func(p []byte) ([]byte, error) {
@@ -232,8 +254,10 @@ func TestALargeDeleteIsFinishedAfterAnInterruption(t *testing.T) {
 		t.Errorf("%d events are given out, want 8001", len(pending))
 	}
 	must(t, s.Close())
-	if files := filesWith(t, s.dir, marker); files != nil {
-		t.Errorf("the marker is in %v", files)
+	for _, m := range []string{marker, cropMarker} {
+		if files := filesWith(t, s.dir, m); files != nil {
+			t.Errorf("%s is in %v", m, files)
+		}
 	}
 	s = open(t, s.dir, Options{})
 	if receipts := got[[]Receipt](t)(s.FinishDeletes(redactAll)); receipts != nil {

@@ -19,17 +19,19 @@ const schema = 1
 //	person/<person id>                      JSON, storedPerson
 //	name/<16 bytes of SHA-256>              person id; see nameKey
 //	template/<person id>/<template id>      template record
+//	crop/<person id>/<template id>          the face's picture, when crops are kept
 //	queue/<sequence number>                 row record: an event to be published
 //	history/<sequence number>               row record: an event that happened
 //	setting/<key>                           opaque
 //	forget/<person id>                      empty: a deletion has begun
 //	meta/schema                             one byte, the schema version
 //	meta/events                             eventLog: sequence number, drops, age
-//	meta/residue                            empty: a deleted person or name may still be in the files
+//	meta/residue                            empty: a deleted person, name or crop may still be in the files
 const (
 	personPrefix   = "person/"
 	namePrefix     = "name/"
 	templatePrefix = "template/"
+	cropPrefix     = "crop/"
 	queuePrefix    = "queue/"
 	historyPrefix  = "history/"
 	settingPrefix  = "setting/"
@@ -42,6 +44,8 @@ const (
 func personKey(id string) []byte { return []byte(personPrefix + id) }
 
 func templateKey(person, id string) []byte { return []byte(templatePrefix + person + "/" + id) }
+
+func cropKey(person, id string) []byte { return []byte(cropPrefix + person + "/" + id) }
 
 func forgetKey(id string) []byte { return []byte(forgetPrefix + id) }
 

@@ -23,7 +23,8 @@ type storedPerson struct {
 // Enroll adds templates to a person, and makes the person or gives them the
 // name they have in p; all of it or, with an error, nothing. The times of a new
 // person are p's, or now; an older one keeps Created. A template whose id is
-// stored already replaces that one.
+// stored already replaces that one, which keeps its crop when the new one comes
+// without.
 //
 // A name is kept trimmed and with single blanks. Two people cannot have names
 // that differ in case or blanks only (ErrNameTaken). Names are compared by code
@@ -60,7 +61,10 @@ func (s *Store) enroll(p match.Person, templates []match.Template) error {
 	if s.isForgotten(p.ID) {
 		return fmt.Errorf("%w: enrol them with a new id", ErrForgotten)
 	}
-	return s.update(s.opts.MinFree, func(txn *badger.Txn) error {
+	if err := s.putCrops(templates); err != nil {
+		return errors.Join(err, s.dropOrphans(p.ID))
+	}
+	err := s.update(s.opts.MinFree, func(txn *badger.Txn) error {
 		if err := putPerson(txn, p); err != nil {
 			return err
 		}
@@ -71,6 +75,10 @@ func (s *Store) enroll(p match.Person, templates []match.Template) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return errors.Join(err, s.dropOrphans(p.ID))
+	}
+	return nil
 }
 
 // isForgotten says whether a person was deleted by this Store, or is about to
@@ -236,7 +244,8 @@ func (s *Store) Rename(id, name string) (p match.Person, err error) {
 	return p, nil
 }
 
-// Templates calls yield with each template, ordered by person, until it returns
+// Templates calls yield with each template, ordered by person and without its
+// crop, until it returns
 // an error, which Templates passes on. The template belongs to yield, which
 // must not call the Store.
 func (s *Store) Templates(yield func(match.Template) error) error {

@@ -67,6 +67,9 @@ func checkTemplate(t match.Template) error {
 	if !finite(t.Quality) {
 		return fmt.Errorf("%w quality %v", ErrInvalid, t.Quality)
 	}
+	if len(t.Crop) > MaxCrop {
+		return fmt.Errorf("%w crop: it has %d bytes, up to %d are possible", ErrInvalid, len(t.Crop), MaxCrop)
+	}
 	for i, x := range t.Vector {
 		if !finite(x) {
 			return fmt.Errorf("%w vector: element %d is %v", ErrInvalid, i, x)

@@ -118,7 +118,8 @@ func (s *Store) open() error {
 		return err
 	}
 	private := func() error { return privateFiles(s.dir) }
-	for _, step := range []func() error{s.prepareLogs, private, s.checkSchema, s.load, s.trim} {
+	orphans := func() error { return s.dropOrphans("") }
+	for _, step := range []func() error{s.prepareLogs, private, s.checkSchema, s.load, s.trim, orphans} {
 		if err := step(); err != nil {
 			return errors.Join(err, s.db.Close())
 		}
