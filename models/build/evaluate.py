@@ -1,10 +1,8 @@
-"""Measures the pack on photos in the layout of Labeled Faces in the Wild, and
-derives from them how the daemon decides.
+"""Measures the pack with the numpy pipeline on photos in the layout of Labeled
+Faces in the Wild, and times float against int8. What ships comes from the
+daemon's own code (see measured.py); this is the second opinion.
 
-    python models/build/evaluate.py --images DIR --pairs FILE --name lfw-dev --save
-
-Without --save it only prints. With it, measured.json is rewritten, from which
-make.py takes the `decision` and `accuracy` of the manifest.
+    python models/build/evaluate.py --images DIR --pairs FILE
 """
 
 import argparse
@@ -20,7 +18,6 @@ from PIL import Image
 
 import lfw
 import make
-import measured
 import pipeline
 
 ROLES = ("detector", "landmarks", "embedding")
@@ -114,10 +111,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=pathlib.Path, required=True)
     parser.add_argument("--pairs", type=pathlib.Path, required=True)
-    parser.add_argument("--name", default="lfw", help="what to call these photos in the manifest")
     parser.add_argument("--models", type=pathlib.Path, default=make.HERE.parent)
     parser.add_argument("--cache", type=pathlib.Path, default=make.CACHE)
-    parser.add_argument("--save", action="store_true", help="write measured.json")
     args = parser.parse_args()
 
     pairs = lfw.read_pairs(args.pairs)
@@ -125,15 +120,10 @@ def main() -> None:
     packs = {
         "float32": make.float_models(args.cache),
         "int8": {role: (args.models / f"{role}.tflite").read_bytes() for role in ROLES}}
-    accuracy = {
-        "data": f"{args.name}: {len(names)} deep-funneled LFW photos of {len({n.split('/')[0] for n in names})} people, "
-                f"none in LFW View 2; {len(pairs.same)} pairs, ten folds; the face nearest the middle of each photo",
-        "command": f"python models/build/evaluate.py --images DIR --pairs FILE --name {args.name}"}
     for label, models in packs.items():
         vectors = embed_all(models, args.images, names)
         genuine, impostor = every_pair(vectors)
-        accuracy[label] = lfw.score(pairs, vectors)
-        print(label, json.dumps(accuracy[label]))
+        print(label, json.dumps(lfw.score(pairs, vectors)))
         print("  all pairs:", len(genuine), "same,", len(impostor), "different;", {
             f"tar_at_far_{far:g}": round(float(np.mean(genuine > impostor[int(len(impostor) * far)])), 5)
             for far in (1e-3, 1e-4, 1e-5)})
@@ -148,11 +138,7 @@ def main() -> None:
     steps = [round(threshold + step, 2) for step in (-0.04, 0, 0.04, 0.08)]
     for row in open_set(vectors, [(t, m) for t in steps for m in (0, MARGIN, 0.1)]):
         print(" ", json.dumps(row))
-    decision = {"threshold": threshold, "margin": MARGIN,
-                "confidence": {"slope": round(slope, 3), "offset": round(offset, 3)}}
-    print(json.dumps(decision))
-    if args.save:
-        measured.save({"decision": decision, "accuracy": accuracy})
+    print("confidence: slope", round(slope, 3), "offset", round(offset, 3))
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ def tensor(name: str, detail: dict) -> dict:
     }
 
 
-def write(path: pathlib.Path, models: dict[str, dict], measured: dict) -> None:
+def write(path: pathlib.Path, models: dict[str, dict], measured: dict, pack_id: str = "facerecd-int8-1") -> None:
     pack = {
         "version": 1,
-        "id": "facerecd-int8-1",
+        "id": pack_id,
         "models": models,
         "pipeline": SETTINGS,
         "decision": measured["decision"],
