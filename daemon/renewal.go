@@ -45,8 +45,8 @@ func (r *Renewal) Run(ctx context.Context) error {
 		return nil
 	}
 	r.running.Store(true)
-	defer r.running.Store(false)
 	made, err := r.renew(ctx, stale)
+	r.running.Store(false)
 	switch {
 	case ctx.Err() != nil:
 		r.Log.Info("stopped making templates anew, will go on at the next start", "made", made, "left", len(stale)-made)

@@ -54,7 +54,7 @@ func TestFromEnrolmentToForgetting(t *testing.T) {
 		t.Fatalf("people: %+v", people)
 	}
 	id := people[0].ID
-	like(ask("people"), `ID +NAME +TEMPLATES +ENROLLED\n`+id+` +Barack +2 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n`)
+	like(ask("people"), `ID +NAME +TEMPLATES +STALE +ENROLLED\n`+id+` +Barack +2 +0 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n`)
 	again := unmarshal[api.Enrollment](t, ask("enroll", "barack", photo(t, "obama"), photo(t, "obama"), "--json"))
 	if again.Person.ID != id || again.Accepted != 1 || len(again.Rejected) != 1 || again.Rejected[0].Reason != "duplicate" {
 		t.Errorf("more photos: %+v", again)
