@@ -100,14 +100,6 @@ type presence struct {
 	Unknown int `json:"unknown"`
 }
 
-func (p presence) names() []string {
-	names := []string{}
-	for _, v := range p.People {
-		names = append(names, v.Name)
-	}
-	return names
-}
-
 // watch subscribes. With a session the broker keeps what comes while the
 // watcher is away.
 func watch(t *testing.T, addr, session string) *watcher {

@@ -49,7 +49,7 @@ func TestWhoIsEnrolledIsRecognisedAndNobodyElse(t *testing.T) {
 		plug := filepath.Join(t.TempDir(), "camera")
 		c := settings(t, plug)
 		c.MQTT = mqtt
-		c.Cameras[0].Hold = 1600 * time.Millisecond // in which a settled track is looked at again, and the next one told
+		c.Cameras[0].Hold = 2 * time.Second // in which a settled track is looked at again, and the next one told
 		r := start(t, c)
 		w := watch(t, r.broker, "")
 		if err := os.Rename(folder(t, "obama", "biden"), plug); err != nil {
@@ -214,21 +214,21 @@ func TestABrokerThatWasAwayGetsAllThatHappened(t *testing.T) {
 	watch(t, m.addr, "watcher").close()
 	m.stop(t)
 
-	c := settings(t, folder(t, "obama", "biden"))
+	c := settings(t, photo(t, "obama"))
 	c.MQTT.Broker = "tcp://" + m.addr
 	var happened []string // event ids, of the run that was stopped
 	run := func(then func()) {
 		r := start(t, c)
-		eventually(t, "something happens", func() bool { return r.Daemon.Health().MQTT.Backlog >= len(happened)+3 })
+		eventually(t, "something happens", func() bool { return r.Daemon.Health().MQTT.Backlog > len(happened) })
 		then()
 		if took := r.stop(t); took > 2*time.Second*slow {
 			t.Errorf("stopping took %v", took)
 		}
 	}
-	run(func() {})
+	run(func() {}) // it is told as unknown, and as left when the daemon stops
 	s := reopen(t, c)
 	waiting, err := s.Pending(0, 1000)
-	if err != nil || len(waiting) < 3 {
+	if err != nil || len(waiting) != 2 {
 		t.Fatalf("%d events wait, %v", len(waiting), err)
 	}
 	for _, q := range waiting {
@@ -241,7 +241,7 @@ func TestABrokerThatWasAwayGetsAllThatHappened(t *testing.T) {
 	run(func() {
 		m.start(t)
 		w = watch(t, m.addr, "watcher")
-		w.event(t, func(event.Event) bool { return len(w.all) >= len(happened)+3 })
+		w.event(t, func(event.Event) bool { return len(w.all) > len(happened) })
 	})
 	w.offline(t)
 	rows, err := reopen(t, c).History("", 1000)
@@ -265,7 +265,6 @@ func TestABrokerThatWasAwayGetsAllThatHappened(t *testing.T) {
 
 func TestTheFirstEventComesWithinTwoSeconds(t *testing.T) {
 	c := settings(t, folder(t, "obama", "biden"))
-	c.Cameras[0].FPS = 10 // as the demo has it
 	m := newMosquitto(t)
 	m.start(t)
 	c.MQTT.Broker = "tcp://" + m.addr

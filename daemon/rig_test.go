@@ -42,7 +42,7 @@ func settings(t *testing.T, source string) config.Config {
 	c.Device, c.DataDir = "pi", t.TempDir()
 	c.Models, c.Runtime = testkit.Models(t), testkit.Runtime(t)
 	c.HTTP.Listen, c.MQTT.EmbeddedListen = freeAddr(t), "127.0.0.1:0"
-	c.Cameras = []config.Camera{{Name: "door", Source: source, Width: 640, Height: 480, FPS: 15, Hold: time.Second}}
+	c.Cameras = []config.Camera{{Name: "door", Source: source, Width: 640, Height: 480, FPS: 10, Hold: time.Second}}
 	return c
 }
 
