@@ -49,13 +49,16 @@ type Library struct {
 	mu sync.Mutex
 }
 
-// Find returns the first of these files that exists: explicit, what
-// $FACERECD_LITERT names, /usr/lib/facerecd/libLiteRt.so,
-// ../.cache/litert/<GOARCH>/libLiteRt.so beside the folder of the executable,
-// and .cache/litert/<GOARCH>/libLiteRt.so. An empty explicit is passed over.
+// Find returns explicit, which must exist, or when that is empty the first of
+// these files that exists: what $FACERECD_LITERT names,
+// /usr/lib/facerecd/libLiteRt.so, ../.cache/litert/<GOARCH>/libLiteRt.so beside
+// the folder of the executable, and .cache/litert/<GOARCH>/libLiteRt.so.
 func Find(explicit string) (string, error) {
+	if explicit != "" {
+		return firstExisting([]string{explicit})
+	}
 	cache := filepath.Join(".cache", "litert", runtime.GOARCH, libraryFile)
-	candidates := []string{explicit, os.Getenv(PathVariable), filepath.Join("/usr/lib/facerecd", libraryFile)}
+	candidates := []string{os.Getenv(PathVariable), filepath.Join("/usr/lib/facerecd", libraryFile)}
 	if exe, err := os.Executable(); err == nil {
 		candidates = append(candidates, filepath.Join(filepath.Dir(exe), "..", cache))
 	}

@@ -38,8 +38,6 @@ func TestFindReturnsTheFirstThatExists(t *testing.T) {
 	}{
 		{"explicit", first, second, first},
 		{"variable", "", second, second},
-		{"explicit is missing", filepath.Join(dir, "none.so"), second, second},
-		{"explicit is a folder", dir, second, second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv(PathVariable, c.variable)
@@ -48,6 +46,16 @@ func TestFindReturnsTheFirstThatExists(t *testing.T) {
 				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestExplicitLibraryIsNeverReplacedByAnother(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(PathVariable, testkit.Runtime(t))
+	for _, explicit := range []string{filepath.Join(dir, "none.so"), dir} {
+		if got, err := Find(explicit); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %q, %v", got, err)
+		}
 	}
 }
 

@@ -79,7 +79,7 @@ func TestKilledAtAnyMomentLosesNothingAcknowledged(t *testing.T) {
 	var events []uint64
 	var people, gone []string
 	for range 12 {
-		lines := killedChild(t, dir, time.Duration(r.IntN(220))*time.Millisecond)
+		lines := killedChild(t, dir, r.IntN(60), time.Duration(r.IntN(4000))*time.Microsecond)
 		before := len(events)
 		for _, line := range lines {
 			kind, value, _ := strings.Cut(line, " ")
@@ -104,9 +104,10 @@ func TestKilledAtAnyMomentLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// killedChild lets a child write for some time, and returns the lines that it
-// printed before it was killed.
-func killedChild(t *testing.T, dir string, life time.Duration) (lines []string) {
+// killedChild lets a child write until it has printed so many lines, and for a
+// moment longer, so that the kill falls anywhere within a write however slow
+// the machine is. It returns the lines that were printed before the kill.
+func killedChild(t *testing.T, dir string, count int, moment time.Duration) (lines []string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), crashDir+"="+dir)
@@ -116,12 +117,13 @@ func killedChild(t *testing.T, dir string, life time.Duration) (lines []string) 
 	must(t, cmd.Start())
 	scanner := bufio.NewScanner(out)
 	for scanner.Scan() {
-		if scanner.Text() == "ready" {
-			timer := time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
-			defer timer.Stop()
-			continue
+		if scanner.Text() != "ready" {
+			lines = append(lines, scanner.Text())
 		}
-		lines = append(lines, scanner.Text())
+		if len(lines) == count {
+			timer := time.AfterFunc(moment, func() { _ = cmd.Process.Kill() })
+			defer timer.Stop()
+		}
 	}
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Exited() {
