@@ -20,6 +20,7 @@ type evalCmd struct {
 	Models    string  `help:"Model pack; the shipped one when not given." type:"path"`
 	Against   string  `help:"Another model pack, to compare with." type:"path" placeholder:"DIR"`
 	Identify  bool    `help:"Use every photo of the folder: open-set identification with 100, 1000 and all people."`
+	Mirror    bool    `help:"In what uses every photo, enrol as the daemon does: the mean of a face and its mirror image."`
 	Calibrate float64 `help:"Propose a threshold for this false-accept rate, and fit the confidence curve, on every pair of photos." placeholder:"FAR"`
 	HTML      string  `help:"Write tables, score histograms and the error trade-off as one HTML page." type:"path" placeholder:"FILE"`
 	Runtime   string  `help:"Path of libLiteRt.so; searched for when not given." type:"path"`
@@ -125,7 +126,7 @@ func (c evalCmd) measure(w *world, models string, pairs []eval.Pair) (*report, e
 			return nil, err
 		}
 	}
-	embeddings, err := embedPhotos(w, engine, c.Images, photos, vision.Pack.ID)
+	embeddings, err := c.embedPhotos(w, engine, photos, vision.Pack.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func sortedPhotos(embeddings map[eval.Photo]eval.Sample) []eval.Photo {
 }
 
 // embedPhotos embeds each photo once. One without a face has no embedding.
-func embedPhotos(w *world, engine *daemon.Engine, dir string, photos []eval.Photo, what string) (map[eval.Photo]eval.Sample, error) {
+func (c evalCmd) embedPhotos(w *world, engine *daemon.Engine, photos []eval.Photo, what string) (map[eval.Photo]eval.Sample, error) {
 	embeddings := make(map[eval.Photo]eval.Sample, len(photos))
 	for _, photo := range photos {
 		embeddings[photo] = eval.Sample{}
@@ -54,11 +54,17 @@ func embedPhotos(w *world, engine *daemon.Engine, dir string, photos []eval.Phot
 		if w.ctx.Err() != nil {
 			return nil, context.Cause(w.ctx)
 		}
-		face, err := lookAt(engine, filepath.Join(dir, filepath.FromSlash(photo.Path())))
+		face, err := lookAt(engine, filepath.Join(c.Images, filepath.FromSlash(photo.Path())))
 		if err != nil {
 			return nil, err
 		}
-		embeddings[photo] = eval.Sample{Person: photo.Person, Embedding: face.Embedding, Quality: face.Quality.Score}
+		s := eval.Sample{Person: photo.Person, Embedding: face.Embedding, Quality: face.Quality.Score}
+		if c.Mirror && face.Embedding != nil {
+			if s.Template, err = engine.EmbedTemplate(&face); err != nil {
+				return nil, fmt.Errorf("enrol %s: %w", photo.Path(), err)
+			}
+		}
+		embeddings[photo] = s
 		bar.step()
 	}
 	return embeddings, nil

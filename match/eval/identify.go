@@ -14,6 +14,17 @@ type Sample struct {
 	Person    string
 	Embedding []float32 // unit vector
 	Quality   float32   // 0..1
+	// Template is the unit vector that enrolment makes of the photo; nil when
+	// it enrols the embedding.
+	Template []float32
+}
+
+// template is what is stored of somebody enrolled with the photo.
+func (s Sample) template() []float32 {
+	if s.Template != nil {
+		return s.Template
+	}
+	return s.Embedding
 }
 
 // Identification is how open-set search does with so many people enrolled,
@@ -104,4 +115,6 @@ func Identify(samples []Sample, n int, policy match.Policy) (Identification, err
 	return result, nil
 }
 
-func reference(s Sample) match.Template { return match.Template{Person: s.Person, Vector: s.Embedding} }
+func reference(s Sample) match.Template {
+	return match.Template{Person: s.Person, Vector: s.template()}
+}

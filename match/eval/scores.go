@@ -38,12 +38,16 @@ func (s *Scores) Add(score float32, same bool) {
 	}
 }
 
-// AllPairs compares each photo with each other one.
+// AllPairs compares each photo with each other one; where enrolment makes
+// templates of its own, each photo's template with each other photo.
 func AllPairs(samples []Sample) *Scores {
 	s := &Scores{}
 	for i, a := range samples {
 		for _, b := range samples[:i] {
-			s.Add(dot(a.Embedding, b.Embedding), a.Person == b.Person)
+			s.Add(dot(a.template(), b.Embedding), a.Person == b.Person)
+			if a.Template != nil {
+				s.Add(dot(b.template(), a.Embedding), a.Person == b.Person)
+			}
 		}
 	}
 	return s
