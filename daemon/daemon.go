@@ -3,30 +3,10 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"path/filepath"
-	"slices"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"facerecd/capture"
-	"facerecd/capture/jpeg"
-	"facerecd/capture/source"
-	"facerecd/daemon/api"
 	"facerecd/daemon/config"
-	"facerecd/daemon/event"
-	"facerecd/daemon/mqtt"
-	"facerecd/daemon/track"
-	"facerecd/inference"
-	"facerecd/match"
-	"facerecd/match/store"
 )
-
-// lost is how long a face may be out of sight before it has left: longer than
-// somebody looks down or is hidden by a passer-by.
-const lost = 2 * time.Second
 
 // Daemon is the service. Its fields are set before Run and not changed.
 type Daemon struct {
@@ -38,23 +18,6 @@ type Daemon struct {
 	OnReady func(broker string)
 
 	health health
-}
-
-// parts are what Run puts together.
-type parts struct {
-	store     *store.Store
-	vision    *Vision
-	roster    *Roster
-	renewal   *Renewal
-	log       *event.Log
-	policy    match.Policy
-	publisher *mqtt.Publisher
-	broker    *mqtt.Broker // nil: one was configured
-	server    *api.Server
-	engines   []*Engine
-	decoders  []jpeg.Decoder
-	cameras   []*capture.Camera
-	pipelines []*Pipeline
 }
 
 // Run serves until ctx ends, and returns nil then, or until a part fails that
@@ -74,225 +37,46 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 
 	failed, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	base := newLayer(ctx, fail)
-	base.run(p.store.Run)
-	broker := d.Config.MQTT.Broker
-	if p.broker != nil {
-		base.run(p.broker.Run)
-		select {
-		case <-p.broker.Ready():
-			broker = p.broker.URL()
-		case <-failed.Done():
-		}
-	}
-	p.publisher.Broker = broker
-	out, work, in, http := newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)
-	if failed.Err() == nil {
-		// Before anything is recorded or told: the port may be taken.
-		if listener, err := p.server.Bind(failed); err != nil {
-			fail(err)
-		} else {
-			out.run(p.publisher.Run)
-			for i, c := range p.cameras {
-				work.run(p.pipelines[i].Run)
-				in.run(c.Run)
-			}
-			in.run(p.renewal.Run)
-			http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
-			if d.OnReady != nil {
-				d.OnReady(broker)
-			}
-		}
+	l := newLayers(ctx, fail)
+	if err := d.start(failed, p, l); err != nil {
+		fail(err)
 	}
 	<-failed.Done()
-	http.cancel() // somebody's request and a broker that hangs may each take a second
-	for _, l := range []*layer{in, work, out, http, base} {
-		l.stop()
-	}
+	l.stop()
 	if cause := context.Cause(failed); ctx.Err() == nil {
 		return cause
 	}
 	return nil
 }
 
-// layer is goroutines that are stopped together. They outlive the daemon's own
-// context, so that layers can be stopped one after the other.
-type layer struct {
-	group  errgroup.Group
-	ctx    context.Context
-	cancel context.CancelFunc
-	fail   context.CancelCauseFunc
-}
-
-func newLayer(parent context.Context, fail context.CancelCauseFunc) *layer {
-	l := &layer{fail: fail}
-	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(parent))
-	return l
-}
-
-// run starts a part. When it fails, all of the daemon stops.
-func (l *layer) run(part func(context.Context) error) {
-	l.group.Go(func() error {
-		if err := part(l.ctx); err != nil {
-			l.fail(err)
-		}
-		return nil
-	})
-}
-
-// stop ends the layer and waits for it.
-func (l *layer) stop() {
-	l.cancel()
-	_ = l.group.Wait() // errors went to fail
-}
-
-// build makes all parts and starts none. What it made is in parts, to be
-// closed, also when it fails.
-func (d *Daemon) build() (p *parts, err error) {
-	p = &parts{}
-	c := d.Config
-	if p.vision, err = OpenVision(c.Models, c.Runtime, c.Threads, d.Log); err != nil {
-		return p, err
-	}
-	p.vision.Detector = inference.Mode(c.Detector)
-	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log}); err != nil {
-		return p, err
-	}
-	p.roster = &Roster{Store: p.store, Gallery: match.NewGallery(p.vision.Pack.ID, p.vision.Pack.Pipeline.Embedding.Size)}
-	if err := p.roster.Load(); err != nil {
-		return p, err
-	}
-	if !c.KeepCrops {
-		// Who turns it off wants no pictures on the disk.
-		if n, err := p.store.DropCrops(); err != nil {
-			return p, err
-		} else if n > 0 {
-			d.Log.Info("keep_crops is off: deleted the stored pictures of faces", "crops", n)
-		}
-	}
-	p.renewal = &Renewal{Roster: p.roster, Open: p.vision.Engine, Log: d.Log}
-	p.policy = p.vision.Policy(c.Match)
-	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
-	p.log = &event.Log{
-		Store: p.store, Device: c.Device,
-		Topic: func(camera string) string { return topics.Event(config.Slug(camera)) },
-	}
-	if err := d.buildMQTT(p, topics); err != nil {
-		return p, err
-	}
-	if err := d.buildHTTP(p); err != nil {
-		return p, err
-	}
-	for _, camera := range c.Cameras {
-		if err := d.buildCamera(p, camera); err != nil {
-			return p, err
-		}
-	}
-	d.health.watch(p)
-	return p, nil
-}
-
-func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {
-	c := d.Config.MQTT
-	tls, err := brokerTLS(c.TLS)
-	if err != nil {
-		return err
-	}
-	p.publisher = &mqtt.Publisher{
-		ClientID: "facerecd-" + topics.Device,
-		Username: c.Username, PasswordFile: c.PasswordFile, TLS: tls,
-		Topics: topics, Outbox: p.store, Log: d.Log, OnStatus: d.health.broker,
-	}
-	if c.Broker == "" {
-		p.broker = &mqtt.Broker{Listen: c.EmbeddedListen, Log: d.Log}
-	}
-	return nil
-}
-
-func (d *Daemon) buildHTTP(p *parts) error {
-	c := d.Config.HTTP
-	tls, err := serverTLS(c.TLS)
-	if err != nil {
-		return err
-	}
-	p.server = &api.Server{
-		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
-		People: p.roster, Events: p.log, Health: d.Health,
-	}
-	if c.TokenFile != "" {
-		token, created, err := api.LoadOrCreateToken(c.TokenFile)
-		if err != nil {
-			return err
-		}
-		if created {
-			d.Log.Info("made a token for the HTTP port", "file", c.TokenFile)
-		}
-		p.server.Token = token
-	}
-	engine, err := p.engine()
-	if err != nil {
-		return err
-	}
-	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
-	return nil
-}
-
-func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
-	engine, err := p.engine()
-	if err != nil {
-		return err
-	}
-	decoder := jpeg.New(d.Log)
-	p.decoders = append(p.decoders, decoder)
-	ids, box := &event.IDs{}, capture.NewMailbox()
-	slug := config.Slug(c.Name)
-	p.cameras = append(p.cameras, &capture.Camera{
-		Name: c.Name, Box: box, Log: d.Log,
-		Open: source.Open(source.Spec{
-			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Hold: c.Hold, Loop: true, Log: d.Log,
-		}),
-	})
-	p.pipelines = append(p.pipelines, &Pipeline{
-		Camera: c.Name, Box: box, Engine: engine, Decoder: decoder,
-		Tracker: &track.Tracker{
-			Gallery: p.roster.Gallery, Policy: p.policy, MinSeen: d.Config.Match.MinSeen,
-			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
-		},
-		Names:  p.roster.Name,
-		Record: p.log.Record,
-		Present: func(present mqtt.Present) error {
-			payload, err := present.MarshalJSON()
-			if err != nil {
-				return fmt.Errorf("encode presence: %w", err)
-			}
-			p.publisher.SetPresent(slug, payload)
+// start starts the parts, those first that the others need. It returns early
+// when ctx ends.
+func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
+	l.base.run(p.store.Run)
+	p.publisher.Broker = d.Config.MQTT.Broker
+	if p.broker != nil {
+		l.base.run(p.broker.Run)
+		select {
+		case <-p.broker.Ready():
+			p.publisher.Broker = p.broker.URL()
+		case <-ctx.Done():
 			return nil
-		},
-		Log: d.Log, LogFaces: d.Config.Log.Faces,
-	})
+		}
+	}
+	// Before anything is recorded or told: the port may be taken.
+	listener, err := p.server.Bind(ctx)
+	if err != nil {
+		return err
+	}
+	l.out.run(p.publisher.Run)
+	for i, c := range p.cameras {
+		l.work.run(p.pipelines[i].Run)
+		l.in.run(c.Run)
+	}
+	l.in.run(p.renewal.Run)
+	l.http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
+	if d.OnReady != nil {
+		d.OnReady(p.publisher.Broker)
+	}
 	return nil
-}
-
-// engine opens the models once more.
-func (p *parts) engine() (*Engine, error) {
-	e, err := p.vision.Engine()
-	if err == nil {
-		p.engines = append(p.engines, e)
-	}
-	return e, err
-}
-
-// close frees what build made, the newest first.
-func (p *parts) close() error {
-	var errs []error
-	for _, decoder := range slices.Backward(p.decoders) {
-		errs = append(errs, decoder.Close())
-	}
-	for _, e := range slices.Backward(p.engines) {
-		errs = append(errs, e.Close())
-	}
-	if p.store != nil {
-		errs = append(errs, p.store.Close())
-	}
-	return errors.Join(errs...)
 }

@@ -71,7 +71,7 @@ func TestAStartThatFailsSaysWhatToDo(t *testing.T) {
 				t.Setenv("FACERECD_LITERT", "")
 				c.Runtime = filepath.Join(dir, "libLiteRt.so")
 			},
-			"find libLiteRt.so: file does not exist in DIR/libLiteRt.so, …; " +
+			"find libLiteRt.so: file does not exist in DIR/libLiteRt.so; " +
 				`run "make runtime", or install the facerecd package: facerecd needs libLiteRt.so from ai-edge-litert 2.3.0`,
 		},
 		{
