@@ -30,8 +30,13 @@ func build(t *testing.T) string {
 	return path
 }
 
-func TestTheProgramStopsOnSIGTERMAndSaysOffline(t *testing.T) {
+func TestTheProgram(t *testing.T) {
 	program := build(t)
+	t.Run("stops on SIGTERM and says offline", func(t *testing.T) { stopsOnSIGTERM(t, program) })
+	t.Run("gives its exit code to the shell", func(t *testing.T) { givesItsExitCode(t, program) })
+}
+
+func stopsOnSIGTERM(t *testing.T, program string) {
 	if out, err := exec.CommandContext(t.Context(), program, "version").Output(); err != nil || string(out) != "facerecd 1.2.3-test\n" {
 		t.Errorf("version: %s, %v", out, err)
 	}
@@ -103,8 +108,7 @@ func TestTheProgramStopsOnSIGTERMAndSaysOffline(t *testing.T) {
 	}
 }
 
-func TestExitCodesReachTheShell(t *testing.T) {
-	program := build(t)
+func givesItsExitCode(t *testing.T, program string) {
 	for want, args := range map[int][]string{
 		exitOK:     {"--help"},
 		exitUsage:  {"fly"},

@@ -91,6 +91,7 @@ func TestWhoAsksADaemonThatDoesNotRunIsToldSo(t *testing.T) {
 }
 
 func TestAPortThatIsTakenIsNamed(t *testing.T) {
+	t.Parallel()
 	file, server, _ := configure(t, "obama")
 	addr := strings.TrimPrefix(server, "http://")
 	l, err := net.Listen("tcp", addr)

@@ -29,6 +29,7 @@ func examine(t *testing.T, wantCode int, env []string, config string) map[string
 }
 
 func TestDoctorFindsAGoodSetupGood(t *testing.T) {
+	t.Parallel()
 	config, _, _ := configure(t, "obama")
 	daemon := begin(t, nil, "run", "--config", config)
 	daemon.says(t, "facerecd is ready")
@@ -47,6 +48,7 @@ func TestDoctorFindsAGoodSetupGood(t *testing.T) {
 }
 
 func TestDoctorFindsWhatIsBroken(t *testing.T) {
+	t.Parallel()
 	config, server, broker := configure(t, "obama")
 	dir := filepath.Dir(config)
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o755); err != nil { // umask or not, others can enter

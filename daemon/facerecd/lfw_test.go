@@ -36,6 +36,7 @@ func dataset(t *testing.T, pairs string) (args []string, images string) {
 const fourPairs = "2\nobama 1 2\nobama 2 3\nobama 1 biden 1\nobama 3 biden 1\n"
 
 func TestEvalMeasuresAFolderInLFWsLayout(t *testing.T) {
+	t.Parallel()
 	args, images := dataset(t, fourPairs)
 	var got map[string]any
 	if err := json.Unmarshal([]byte(must(t, append(args, "--json")...)), &got); err != nil {
@@ -63,11 +64,11 @@ func TestEvalMeasuresAFolderInLFWsLayout(t *testing.T) {
 	}
 
 	// A photo without a face is counted, and is nobody's.
-	bush := filepath.Join(images, "obama", "obama_0002.jpg")
-	if err := os.Remove(bush); err != nil {
+	emptied := filepath.Join(images, "obama", "obama_0002.jpg")
+	if err := os.Remove(emptied); err != nil {
 		t.Fatal(err)
 	}
-	write(t, bush, blank(t))
+	write(t, emptied, blank(t))
 	r := unmarshal[report](t, must(t, append(args, "--json")...))
 	if r.NotDetected != 1 || r.Photos != 4 || r.Pairs != 4 || r.TAR != 0 || r.Accuracy != 0.5 {
 		t.Errorf("with a photo of nobody: %+v", r)
@@ -75,6 +76,7 @@ func TestEvalMeasuresAFolderInLFWsLayout(t *testing.T) {
 }
 
 func TestEvalSaysWhatIsWrongWithItsInput(t *testing.T) {
+	t.Parallel()
 	args, images := dataset(t, "1\nobama 1 4\nobama 1 biden 1\n")
 	missing := filepath.Join(images, "obama", "obama_0004.jpg")
 	fails(t, exitFailed, "the pairs name "+missing+", which is missing: is --images the folder that holds a folder for each person?", args...)

@@ -21,9 +21,7 @@ import (
 	"facerecd/cross/testkit"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(code) }))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits before it is taken for failed.
 const patience = 60 * time.Second
