@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"facerecd/match"
 )
 
@@ -56,7 +58,7 @@ func crashRound(s *Store, forget bool) error {
 		fmt.Println("event", seq)
 		id = fmt.Sprintf("P%06d", seq) // as a ULID, never used twice
 	}
-	if err := s.Enroll(match.Person{ID: id, Name: id}, templates(id, perPerson)); err != nil {
+	if err := s.Enroll(match.Person{ID: id, Name: id}, cropped(id, perPerson, 100_000)); err != nil {
 		return err
 	}
 	if !forget {
@@ -168,6 +170,20 @@ func checkAfterCrash(t *testing.T, dir string, events []uint64, people, gone []s
 	must(t, s.Templates(func(match.Template) error { total++; return nil }))
 	if total != perPerson*len(stored) {
 		t.Errorf("%d templates of %d people", total, len(stored))
+	}
+	crops := 0
+	must(t, s.view(func(txn *badger.Txn) error {
+		for item := range keys(txn, cropPrefix) {
+			crops++
+			person, _, _ := strings.Cut(strings.TrimPrefix(string(item.Key()), cropPrefix), "/")
+			if stored[person] == 0 {
+				t.Errorf("a crop of %s is left, who is not enrolled", person)
+			}
+		}
+		return nil
+	}))
+	if crops != total {
+		t.Errorf("%d crops of %d templates", crops, total)
 	}
 	for _, id := range people {
 		if stored[id] == 0 {
