@@ -32,7 +32,6 @@ func encodeCrop(img image.Image, box inference.Box) ([]byte, error) {
 	from := image.Rect(at(c.X-half), at(c.Y-half), at(c.X+half), at(c.Y+half)).Add(bounds.Min)
 	side := min(from.Dx(), cropSide)
 	crop := image.NewRGBA(image.Rect(0, 0, side, side))
-	draw.Draw(crop, crop.Rect, image.Black, image.Point{}, draw.Src)
 	scale := float64(side) / float64(from.Dx())
 	seen := from.Intersect(bounds)
 	to := func(v, origin int) int { return int(math.Round(float64(v-origin) * scale)) }

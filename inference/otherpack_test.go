@@ -1,7 +1,9 @@
 package inference_test
 
 import (
+	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -10,6 +12,7 @@ import (
 
 	"facerecd/cross/testkit"
 	"facerecd/inference"
+	"facerecd/inference/litert"
 )
 
 func TestPackOfOtherSizesAndTypesIsUsedAsItIs(t *testing.T) {
@@ -42,6 +45,89 @@ func TestPackOfOtherSizesAndTypesIsUsedAsItIs(t *testing.T) {
 	if cheek := luma(22, 36); luma(22, 26) > cheek || luma(42, 26) > cheek {
 		t.Errorf("eyes of %v and %v, brighter than the cheek of %v", luma(22, 26), luma(42, 26), cheek)
 	}
+}
+
+// A landmark network of another side than O-Net's cannot be had as a file, so
+// this one says the same of every picture.
+type fixedLandmarks struct{ side int }
+
+func (n fixedLandmarks) Inputs() []inference.Tensor {
+	return []inference.Tensor{{Name: "image", Shape: []int{1, n.side, n.side, 3}}}
+}
+
+func (fixedLandmarks) Outputs() []inference.Tensor {
+	return []inference.Tensor{{Name: "landmarks", Shape: []int{1, 10}}, {Name: "probability", Shape: []int{1, 2}}}
+}
+
+func (n fixedLandmarks) Run(in, out [][]byte) error {
+	if len(in[0]) != n.side*n.side*3*4 {
+		return fmt.Errorf("input of %d bytes", len(in[0]))
+	}
+	for i, values := range [][]float32{{0.3, 0.7, 0.5, 0.35, 0.65, 0.4, 0.4, 0.55, 0.75, 0.75}, {0, 1}} {
+		for j, v := range values {
+			binary.NativeEndian.PutUint32(out[i][4*j:], math.Float32bits(v))
+		}
+	}
+	return nil
+}
+
+func TestLandmarkNetworkMayTakePicturesOfAnySide(t *testing.T) {
+	view := inference.FromImage(photo(t, "obama.jpg"))
+	var want inference.Face
+	for _, side := range []int{48, 17, 256} { // the last larger than the detector's
+		e := newEngineWith(t, fixedLandmarks{side})
+		f := faces(t, e, view)
+		if len(f) == 0 {
+			t.Fatalf("side %d: no face", side)
+		}
+		if side == 48 {
+			want = f[0]
+			continue
+		}
+		for i, p := range f[0].Landmarks {
+			if w := want.Landmarks[i]; math.Hypot(float64(p.X-w.X), float64(p.Y-w.Y)) > 0.01 {
+				t.Errorf("side %d: landmark %d at %v, want %v", side, i, p, w)
+			}
+		}
+	}
+	pack := newEngine(t).Pack()
+	for side, want := range map[int]string{
+		15:   "the landmarks model takes pictures of 15x15: sides of 16 to 1024 are possible",
+		1025: "the landmarks model takes pictures of 1025x1025: sides of 16 to 1024 are possible",
+	} {
+		detector := openModel(t, pack.Detector)
+		if _, err := inference.NewEngine(pack, detector, fixedLandmarks{side}, nil); err == nil || err.Error() != want {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+}
+
+func openModel(t testing.TB, model []byte) inference.Network {
+	t.Helper()
+	library, err := litert.Load(testkit.Runtime(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := library.Open(model, litert.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func newEngineWith(t *testing.T, landmarks inference.Network) *inference.Engine {
+	t.Helper()
+	pack := newEngine(t).Pack()
+	e, err := inference.NewEngine(pack, openModel(t, pack.Detector), landmarks, openModel(t, pack.Embedding))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }
 
 func TestPackThatDoesNotFitTogetherIsRefused(t *testing.T) {

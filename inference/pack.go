@@ -171,6 +171,10 @@ func LoadPack(dir string) (*Pack, error) {
 	return p, nil
 }
 
+// maxEmbedding is how many numbers an embedding may have: as many as can be
+// stored.
+const maxEmbedding = 8192
+
 func parseManifest(text []byte) (Manifest, error) {
 	var m Manifest
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -184,8 +188,8 @@ func parseManifest(text []byte) (Manifest, error) {
 		return m, fmt.Errorf("manifest version %d is not supported: this facerecd reads version %d", m.Version, PackVersion)
 	case m.ID == "":
 		return m, errors.New("the pack has no id")
-	case p.Embedding.Size < 1 || p.Embedding.Size > 1<<14:
-		return m, fmt.Errorf("pipeline.embedding.size %d is out of range", p.Embedding.Size)
+	case p.Embedding.Size < 1 || p.Embedding.Size > maxEmbedding:
+		return m, fmt.Errorf("pipeline.embedding.size is %d: 1 to %d are possible", p.Embedding.Size, maxEmbedding)
 	case !(p.Detector.Std > 0 && p.Landmarks.Std > 0 && p.Embedding.Std > 0):
 		return m, errors.New("every pipeline std must be above 0")
 	case !(p.Detector.ScoreThreshold > 0 && p.Detector.ScoreThreshold < 1):
@@ -198,6 +202,11 @@ func parseManifest(text []byte) (Manifest, error) {
 		return m, errors.New("pipeline.landmarks.crop_scale must lie between 0 and 10")
 	case p.Landmarks.Passes != 1:
 		return m, fmt.Errorf("pipeline.landmarks.passes is %d: this facerecd looks once", p.Landmarks.Passes)
+	case !(m.Decision.Threshold > 0 && m.Decision.Threshold < 1):
+		// Without one, everybody would be named.
+		return m, errors.New("decision.threshold must lie between 0 and 1: `facerecd eval --calibrate` proposes one")
+	case !(m.Decision.Margin >= 0 && m.Decision.Margin < 1):
+		return m, errors.New("decision.margin must be at least 0, and below 1")
 	}
 	return m, nil
 }

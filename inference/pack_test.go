@@ -88,6 +88,9 @@ func TestSpoiledPackIsRefused(t *testing.T) {
 		{"newer version", edit(`"version": 1`, `"version": 2`), "manifest version 2 is not supported: this facerecd reads version 1"},
 		{"file outside", edit(`"file": "detector.tflite"`, `"file": "../detector.tflite"`), "lies outside the pack"},
 		{"no deviation", edit(`"std": 127.5`, `"std": 0`), "every pipeline std must be above 0"},
+		{"endless embedding", edit(`"size": 192`, `"size": 8193`), "pipeline.embedding.size is 8193: 1 to 8192 are possible"},
+		{"no threshold", edit(`"threshold": 0.`, `"threshold": -0.`), "decision.threshold must lie between 0 and 1: `facerecd eval --calibrate` proposes one"},
+		{"no use of a margin", edit(`"margin": 0`, `"margin": 1`), "decision.margin must be at least 0, and below 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := copyPack(t)
