@@ -79,7 +79,7 @@ func suppress(found []Detection, iou, cover float32) []Detection {
 		left := found[:0]
 		for i, d := range found {
 			if i > 0 && best.Box.IoU(d.Box) <= iou {
-				if best.Box.Covered(d.Box) <= cover {
+				if best.Box.covered(d.Box) <= cover {
 					left = append(left, d)
 				}
 				continue

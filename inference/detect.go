@@ -1,73 +1,87 @@
 package inference
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// What scores between weakScore and the pack's threshold counts as a face if
-// the landmark network is sure of it. models/README.md has what this finds.
+// What scores between weakScore and the threshold counts as a face if the
+// landmark network is sure of it. models/README.md has what this finds.
 const (
-	weakScore       = 0.1
-	sureProbability = 0.99
-	// maxWeak bounds what a picture full of near misses costs.
-	maxWeak = 8
+	weakScore       = 0.05
+	sureProbability = 0.98
+	// tileScore is the threshold in tiles: they are many, and each is another
+	// chance to take something for a face.
+	tileScore = 0.5
+	// maxWeak bounds what a picture full of near misses costs, for each run of
+	// the detector.
+	maxWeak = 6
 )
 
 // contained is the share of a box's area above which a better one that covers
 // it shows the same face: a face half of which a tile saw has a smaller box.
-const contained = 0.7
+const contained = 0.5
 
 // Detect finds the faces of a picture, the best first.
 func (e *Engine) Detect(v View) ([]Detection, error) {
 	s := e.pack.Pipeline.Detector
-	floor := min(weakScore, s.ScoreThreshold)
-	found, err := e.search(v, letterbox(v.Width, v.Height, e.blaze.size), floor)
+	found, err := e.search(v, letterbox(v.Width, v.Height, e.blaze.size))
 	if err != nil {
 		return nil, err
 	}
-	cover := float32(1)
+	strong, weak := split(found, s.ScoreThreshold)
+	cover, looks := float32(1), maxWeak
 	if e.pack.mode == Tiled {
 		cover = contained
 		for _, t := range tiles(v.Width, v.Height, e.blaze.size, smallestFace) {
-			part, err := e.search(v, t.toView(e.blaze.size), floor)
+			found, err := e.search(v, t.toView(e.blaze.size))
 			if err != nil {
 				return nil, err
 			}
-			for _, d := range part {
-				if !t.cuts(d.Box, v.Width, v.Height) {
-					found = append(found, d)
-				}
-			}
+			found = slices.DeleteFunc(found, func(d Detection) bool { return t.cuts(d.Box, v.Width, v.Height) })
+			sure, unsure := split(found, max(s.ScoreThreshold, tileScore))
+			strong, weak = append(strong, sure...), append(weak, unsure...)
+			looks += maxWeak
 		}
+		// Boxes of several scales move as they merge, and may then overlap
+		// others: hence once more below.
+		strong = suppress(strong, s.IoUThreshold, cover)
 	}
-	var strong, weak []Detection
+	return e.rescue(v, suppress(strong, s.IoUThreshold, cover), suppress(weak, s.IoUThreshold, contained), looks)
+}
+
+// split parts what reaches the threshold from what does not.
+func split(found []Detection, threshold float32) (strong, weak []Detection) {
 	for _, d := range found {
-		if d.Score >= s.ScoreThreshold {
+		if d.Score >= threshold {
 			strong = append(strong, d)
 		} else {
 			weak = append(weak, d)
 		}
 	}
-	return e.rescue(v, suppress(strong, s.IoUThreshold, cover), suppress(weak, s.IoUThreshold, contained))
+	return strong, weak
 }
 
-// search runs the detector on the part of the view that toView shows.
-func (e *Engine) search(v View, toView Transform, threshold float32) ([]Detection, error) {
+// search runs the detector on the part of the view that toView shows. What it
+// returns may score as little as weakScore.
+func (e *Engine) search(v View, toView Transform) ([]Detection, error) {
 	e.sampler.draw(e.rgb, v, toView, e.blaze.size)
 	if err := e.detector.run(e.rgb, e.pack.Pipeline.Detector.Normalisation); err != nil {
 		return nil, fmt.Errorf("detect faces: %w", err)
 	}
-	return e.blaze.decode(e.detector.output("boxes"), e.detector.output("scores"), threshold, toView), nil
+	floor := min(weakScore, e.pack.Pipeline.Detector.ScoreThreshold)
+	return e.blaze.decode(e.detector.output("boxes"), e.detector.output("scores"), floor, toView), nil
 }
 
 // rescue adds to the strong detections those weak ones that are apart from
-// them and that the landmark network is sure of.
-func (e *Engine) rescue(v View, strong, weak []Detection) ([]Detection, error) {
+// them and that the landmark network is sure of, in so many looks at most.
+func (e *Engine) rescue(v View, strong, weak []Detection, looks int) ([]Detection, error) {
 	found := strong
-	looks := 0
 	for _, d := range weak {
 		if overlapsAny(d.Box, strong, e.pack.Pipeline.Detector.IoUThreshold) {
 			continue
 		}
-		if looks++; looks > maxWeak {
+		if looks--; looks < 0 {
 			break
 		}
 		_, probability, err := e.look(v, d.Box)
@@ -83,7 +97,7 @@ func (e *Engine) rescue(v View, strong, weak []Detection) ([]Detection, error) {
 
 func overlapsAny(b Box, others []Detection, iou float32) bool {
 	for _, o := range others {
-		if b.IoU(o.Box) > iou || b.Covered(o.Box) > contained {
+		if b.IoU(o.Box) > iou || b.covered(o.Box) > contained {
 			return true
 		}
 	}

@@ -32,11 +32,33 @@ func newEngine(t testing.TB) *inference.Engine {
 // openPack opens the pack of a folder until the test ends.
 func openPack(t testing.TB, dir string) (*inference.Engine, error) {
 	t.Helper()
-	library, err := litert.Load(testkit.Runtime(t))
+	pack, err := inference.LoadPack(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pack, err := inference.LoadPack(dir)
+	return open(t, pack)
+}
+
+// openMode opens the shipped pack in a mode, until the test ends.
+func openMode(t testing.TB, mode inference.Mode) *inference.Engine {
+	t.Helper()
+	pack, err := inference.LoadPack(testkit.Models(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pack, err = pack.With(mode); err != nil {
+		t.Fatal(err)
+	}
+	e, err := open(t, pack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func open(t testing.TB, pack *inference.Pack) (*inference.Engine, error) {
+	t.Helper()
+	library, err := litert.Load(testkit.Runtime(t))
 	if err != nil {
 		t.Fatal(err)
 	}

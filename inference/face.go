@@ -16,14 +16,20 @@ func (b Box) IoU(o Box) float32 {
 	return shared / (b.Width*b.Height + o.Width*o.Height - shared)
 }
 
-// Covered is the share of the smaller of two boxes that the other covers, 0..1.
-func (b Box) Covered(o Box) float32 {
+// covered is the share of the smaller of two boxes that the other covers, 0..1.
+// Where one is less than a fifth of the other, it is 0: that is no part of a
+// face, but another face, and farther away.
+func (b Box) covered(o Box) float32 {
 	w := min(b.X+b.Width, o.X+o.Width) - max(b.X, o.X)
 	h := min(b.Y+b.Height, o.Y+o.Height) - max(b.Y, o.Y)
-	if w <= 0 || h <= 0 {
+	small, large := b.Width*b.Height, o.Width*o.Height
+	if small > large {
+		small, large = large, small
+	}
+	if w <= 0 || h <= 0 || small < large/5 {
 		return 0
 	}
-	return w * h / min(b.Width*b.Height, o.Width*o.Height)
+	return w * h / small
 }
 
 // Centre is the middle of the box.

@@ -20,7 +20,7 @@ TEMPLATE = np.array(
 
 SETTINGS = {
     "detector": {"family": "blazeface-full", "mean": 127.5, "std": 127.5, "score_threshold": 0.3, "iou_threshold": 0.3},
-    "detector_short": {"family": "blazeface-short", "mean": 127.5, "std": 127.5, "score_threshold": 0.3, "iou_threshold": 0.3},
+    "detector_short": {"family": "blazeface-short", "mean": 127.5, "std": 127.5, "score_threshold": 0.5, "iou_threshold": 0.3},
     "landmarks": {"mean": 127.5, "std": 128, "transposed": True, "crop_scale": 1.1, "crop_shift": [0, -0.04], "passes": 1},
     "embedding": {"mean": 127.5, "std": 128, "size": 192, "norm": [25, 75], "template": TEMPLATE.tolist()},
 }
