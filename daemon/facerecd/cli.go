@@ -26,14 +26,15 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Run       runCmd       `cmd:"" help:"Run the daemon."`
-	Enroll    enrollCmd    `cmd:"" help:"Enrol somebody with photos of them."`
-	People    peopleCmd    `cmd:"" help:"List, rename or forget people."`
-	Recognize recognizeCmd `cmd:"" help:"Say who is in a photo."`
-	Watch     watchCmd     `cmd:"" help:"Print who is recognised, as it happens."`
-	Eval      evalCmd      `cmd:"" help:"Measure the accuracy on photos in LFW's layout."`
-	Doctor    doctorCmd    `cmd:"" help:"Check this machine: models, runtime, cameras, configuration."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Run           runCmd           `cmd:"" help:"Run the daemon."`
+	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them."`
+	People        peopleCmd        `cmd:"" help:"List, rename or forget people."`
+	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
+	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`
+	Eval          evalCmd          `cmd:"" help:"Measure the accuracy on photos in LFW's layout."`
+	EvalDetection evalDetectionCmd `cmd:"" help:"Measure what each detector finds, by the size of the face."`
+	Doctor        doctorCmd        `cmd:"" help:"Check this machine: models, runtime, cameras, configuration."`
+	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
 // world is what a command works with.
