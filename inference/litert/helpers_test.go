@@ -16,7 +16,7 @@ import (
 	"facerecd/inference"
 )
 
-func shipped() []string { return []string{"detector", "landmarks", "embedding"} }
+func shipped() []string { return []string{"detector", "detector_short", "landmarks", "embedding"} }
 
 func readModel(t testing.TB, name string) []byte {
 	t.Helper()

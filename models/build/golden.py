@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("--cache", type=pathlib.Path, default=make.CACHE)
     args = parser.parse_args()
 
-    contents = {role: (args.models / f"{role}.tflite").read_bytes() for role in ROLES}
+    contents = {role: (args.models / f"{role}.tflite").read_bytes() for role in (*ROLES, "detector_short")}
     pipe = pipeline.Pipeline(*(pipeline.Model(contents[role]) for role in ROLES))
     files = portraits(args.cache)
     images = {name: np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for name, data in files.items()}
@@ -112,6 +112,7 @@ def main() -> None:
         ROOT / "inference" / "litert" / "testdata" / "golden",
         contents | {"landmarks.float": make.float_models(args.cache)["landmarks"]},
         {"detector": pipe.detector_input(image)[0],
+         "detector_short": pipe.detector_short_input(image),
          "landmarks": pipe.landmarks_input(image, face.detection.box)[0],
          "embedding": pipe.embedding_input(image, face.landmarks)})
 

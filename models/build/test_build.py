@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 import calibrate  # noqa: E402
+import equalise  # noqa: E402
 import fetch  # noqa: E402
 import lfw  # noqa: E402
 import pipeline  # noqa: E402
@@ -55,6 +56,12 @@ class Geometry(unittest.TestCase):
         merged = pipeline.merge(found, 0.3)
         self.assertEqual([d.score for d in merged], [0.9, 0.5])
         self.assertAlmostEqual(merged[0].box[0], 0.5)
+
+
+class Equalising(unittest.TestCase):
+    def test_appended_channels_are_joined_by_their_place(self):
+        joint = equalise._joint([np.array([3.0, 1.0]), np.array([2.0, 4.0, 5.0])])
+        np.testing.assert_array_equal(joint, [3, 4, 5])
 
 
 class Protocol(unittest.TestCase):
