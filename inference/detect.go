@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// What scores between weakScore and the threshold counts as a face if the
-// landmark network is sure of it. models/README.md has what this finds.
+// A detection that scores certainScore or more is one. What scores less, down
+// to weakScore, and so what the pack's own threshold leaves out, counts if the
+// landmark network is sure that it is a face. models/README.md has what that
+// finds and what it keeps out.
 const (
+	certainScore    = 0.5
 	weakScore       = 0.05
 	sureProbability = 0.98
-	// tileScore is the threshold in tiles: they are many, and each is another
-	// chance to take something for a face.
-	tileScore = 0.5
-	// maxWeak bounds what a picture full of near misses costs, for each run of
-	// the detector.
-	maxWeak = 6
+	// maxLooks bounds what a picture full of near misses costs, for each run
+	// of the detector.
+	maxLooks = 6
 )
 
 // contained is the share of a box's area above which a better one that covers
@@ -29,37 +29,32 @@ func (e *Engine) Detect(v View) ([]Detection, error) {
 	if err != nil {
 		return nil, err
 	}
-	strong, weak := split(found, s.ScoreThreshold)
-	cover, looks := float32(1), maxWeak
+	cover, looks := float32(1), maxLooks
 	if e.pack.mode == Tiled {
 		cover = contained
 		for _, t := range tiles(v.Width, v.Height, e.blaze.size, smallestFace) {
-			found, err := e.search(v, t.toView(e.blaze.size))
+			part, err := e.search(v, t.toView(e.blaze.size))
 			if err != nil {
 				return nil, err
 			}
-			found = slices.DeleteFunc(found, func(d Detection) bool { return t.cuts(d.Box, v.Width, v.Height) })
-			sure, unsure := split(found, max(s.ScoreThreshold, tileScore))
-			strong, weak = append(strong, sure...), append(weak, unsure...)
-			looks += maxWeak
+			found = append(found, slices.DeleteFunc(part, func(d Detection) bool { return t.cuts(d.Box, v.Width, v.Height) })...)
+			looks += maxLooks
 		}
+	}
+	strong, weak := split(found, s.ScoreThreshold)
+	strong = suppress(strong, s.IoUThreshold, cover)
+	if e.pack.mode == Tiled {
 		// Boxes of several scales move as they merge, and may then overlap
-		// others: hence once more below.
+		// others.
 		strong = suppress(strong, s.IoUThreshold, cover)
 	}
-	return e.rescue(v, suppress(strong, s.IoUThreshold, cover), suppress(weak, s.IoUThreshold, contained), looks)
-}
-
-// split parts what reaches the threshold from what does not.
-func split(found []Detection, threshold float32) (strong, weak []Detection) {
-	for _, d := range found {
-		if d.Score >= threshold {
-			strong = append(strong, d)
-		} else {
-			weak = append(weak, d)
-		}
-	}
-	return strong, weak
+	weak = slices.DeleteFunc(suppress(weak, s.IoUThreshold, contained), func(d Detection) bool {
+		return slices.ContainsFunc(strong, func(o Detection) bool {
+			return d.Box.IoU(o.Box) > s.IoUThreshold || d.Box.covered(o.Box) > contained
+		})
+	})
+	certain, doubtful := split(strong, certainScore)
+	return e.confirm(v, certain, append(doubtful, weak...), looks)
 }
 
 // search runs the detector on the part of the view that toView shows. What it
@@ -73,17 +68,22 @@ func (e *Engine) search(v View, toView Transform) ([]Detection, error) {
 	return e.blaze.decode(e.detector.output("boxes"), e.detector.output("scores"), floor, toView), nil
 }
 
-// rescue adds to the strong detections those weak ones that are apart from
-// them and that the landmark network is sure of, in so many looks at most.
-func (e *Engine) rescue(v View, strong, weak []Detection, looks int) ([]Detection, error) {
-	found := strong
-	for _, d := range weak {
-		if overlapsAny(d.Box, strong, e.pack.Pipeline.Detector.IoUThreshold) {
-			continue
+// split parts what reaches the threshold from what does not.
+func split(found []Detection, threshold float32) (above, below []Detection) {
+	for _, d := range found {
+		if d.Score >= threshold {
+			above = append(above, d)
+		} else {
+			below = append(below, d)
 		}
-		if looks--; looks < 0 {
-			break
-		}
+	}
+	return above, below
+}
+
+// confirm adds to what was found those doubtful detections, the best first,
+// that the landmark network is sure of, in so many looks at most.
+func (e *Engine) confirm(v View, found, doubtful []Detection, looks int) ([]Detection, error) {
+	for _, d := range doubtful[:min(looks, len(doubtful))] {
 		_, probability, err := e.look(v, d.Box)
 		if err != nil {
 			return nil, err
@@ -93,13 +93,4 @@ func (e *Engine) rescue(v View, strong, weak []Detection, looks int) ([]Detectio
 		}
 	}
 	return found, nil
-}
-
-func overlapsAny(b Box, others []Detection, iou float32) bool {
-	for _, o := range others {
-		if b.IoU(o.Box) > iou || b.covered(o.Box) > contained {
-			return true
-		}
-	}
-	return false
 }

@@ -107,13 +107,15 @@ func (n oneFace) Run(_, out [][]byte) error {
 
 // What these networks claim is checked with the real ones in
 // TestNothingIsFoundWhereNobodyIs, and measured by facerecd eval-detection.
-func TestWeakDetectionCountsWhenTheLandmarkNetworkIsSure(t *testing.T) {
+func TestDoubtfulDetectionCountsWhenTheLandmarkNetworkIsSure(t *testing.T) {
 	for _, c := range []struct {
 		name               string
 		score, probability float32
 		want               int
 	}{
-		{"strong, and unlikely", 0.35, 0.1, 1}, // Face.Real is asked later
+		{"certain", 0.6, 0.1, 1}, // Face.Real is asked later
+		{"doubtful, and sure", 0.35, 0.99, 1},
+		{"doubtful, and likely", 0.35, 0.9, 0},
 		{"weak, and sure", 0.1, 0.99, 1},
 		{"weak, and likely", 0.1, 0.9, 0},
 		{"too weak", 0.03, 1, 0},

@@ -34,23 +34,36 @@ func tiles(width, height, size int, smallest float64) []tile {
 	for side := finest; side < whole*0.999; side *= ratio {
 		// What the next step sees small, this one sees whole.
 		overlap := smallest * side / finest * ratio * (1 + 2*edge)
-		for _, y := range along(height, side, overlap) {
-			for _, x := range along(width, side, overlap) {
-				all = append(all, tile{x, y, int(side)})
+		// Smaller tiles show more; as many can be as small as this.
+		square := math.Ceil(max(least(width, side, overlap), least(height, side, overlap)))
+		for _, y := range along(height, square, overlap) {
+			for _, x := range along(width, square, overlap) {
+				all = append(all, tile{x, y, int(square)})
 			}
 		}
 	}
 	return all
 }
 
-// along places as few pieces of a length as cover a line and overlap so much,
-// evenly. On a line that is shorter, one piece is in the middle.
+// pieces is how many pieces of a length cover a line and overlap so much.
+func pieces(line int, side, overlap float64) int {
+	return max(int(math.Ceil((float64(line)-side)/(side-overlap)-1e-9)), 0) + 1
+}
+
+// least is the smallest length of which no more pieces are needed.
+func least(line int, side, overlap float64) float64 {
+	n := float64(pieces(line, side, overlap))
+	return min((float64(line)+(n-1)*overlap)/n, side)
+}
+
+// along places the pieces evenly. On a line that is shorter than one, it is in
+// the middle.
 func along(line int, side, overlap float64) []int {
-	room := float64(line) - math.Floor(side)
+	room := float64(line) - side
 	if room <= 0 {
 		return []int{int(room / 2)}
 	}
-	n := int(math.Ceil(room/(math.Floor(side)-overlap)-1e-9)) + 1
+	n := pieces(line, side, overlap)
 	at := make([]int, n)
 	for i := range at {
 		at[i] = int(math.Round(room * float64(i) / float64(n-1)))
