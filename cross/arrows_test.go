@@ -88,8 +88,8 @@ func wrongImport(s source, imported string) string {
 		return "" // what is made for tests
 	case target == s.pkg():
 		return "" // an external test of the package itself
-	case s.test() && strings.HasPrefix(target, s.pkg()+"/"):
-		return "" // a test beside the real part, which a child of the package brings
+	case s.test() && isRoom && room(target) == s.room():
+		return "" // a test beside the real part, which a neighbour brings
 	case room(target) == "cross" && s.room() != "cross":
 		return "cross is for building and testing"
 	case isRoom && room(target) != s.room():
@@ -193,6 +193,7 @@ func TestArrowsAreChecked(t *testing.T) {
 		{"match/a_test.go", `import "facerecd/match"`, nil},
 		{"inference/a_test.go", `import "facerecd/cross/testkit"`, nil},
 		{"inference/a_test.go", `import "facerecd/inference/litert"`, nil},
+		{"inference/recall/a_test.go", `import "facerecd/inference/litert"`, nil},
 		{"daemon/a.go", `import ("facerecd/capture"; "facerecd/match/store"; _ "embed")`, nil},
 		{"daemon/event/a_test.go", `import "github.com/dgraph-io/badger/v4"`, nil},
 		{"match/store/a.go", `import "github.com/dgraph-io/badger/v4/options"`, nil},
