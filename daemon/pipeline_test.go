@@ -15,6 +15,7 @@ import (
 
 	"facerecd/capture"
 	"facerecd/capture/jpeg"
+	"facerecd/cross/testkit"
 	"facerecd/daemon/event"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
@@ -27,7 +28,7 @@ import (
 type bench struct {
 	*Pipeline
 	full atomic.Bool // the disk
-	log  *logBuffer
+	log  *testkit.Buffer
 
 	mu      sync.Mutex
 	events  []event.Event
@@ -36,7 +37,7 @@ type bench struct {
 
 func newBench(e *Engine) *bench {
 	pack := e.Pack()
-	b := &bench{log: new(logBuffer)}
+	b := &bench{log: new(testkit.Buffer)}
 	ids := &event.IDs{}
 	b.Pipeline = &Pipeline{
 		Camera: "door", Box: capture.NewMailbox(), Engine: e, Decoder: jpeg.NewStd(),

@@ -262,7 +262,7 @@ func TestInterruptedRenewalGoesOnAtTheNextStart(t *testing.T) {
 	}
 
 	other := open(testkit.OtherPack(t))
-	log := new(logBuffer)
+	log := new(testkit.Buffer)
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &Renewal{Roster: roster(other), Log: slog.New(slog.NewTextHandler(log, nil))}
 	r.Open = func() (*Engine, error) { // the daemon is stopped while the first is made

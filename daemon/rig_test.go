@@ -1,14 +1,12 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +26,7 @@ type rig struct {
 	*Daemon
 	*client.Client
 	broker string // host:port
-	log    *logBuffer
+	log    *testkit.Buffer
 
 	cancel context.CancelFunc
 	done   chan error
@@ -49,7 +47,7 @@ func settings(t *testing.T, source string) config.Config {
 // start runs a daemon until the end of the test, or until stop.
 func start(t *testing.T, c config.Config) *rig {
 	t.Helper()
-	r := &rig{log: new(logBuffer), done: make(chan error, 1)}
+	r := &rig{log: new(testkit.Buffer), done: make(chan error, 1)}
 	ready := make(chan string, 1)
 	r.Daemon = &Daemon{
 		Config: c, Version: "test",
@@ -190,22 +188,4 @@ func theFace(t testing.TB, e *Engine, f *capture.Frame) inference.Face {
 		t.Fatalf("%d faces, %v", len(faces), err)
 	}
 	return faces[0]
-}
-
-// logBuffer is where a logger writes.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

@@ -47,7 +47,7 @@ func stopsOnSIGTERM(t *testing.T, program string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var log buffer
+	var log testkit.Buffer
 	c := exec.CommandContext(ctx, program, "run", "--config", config)
 	c.Stdout, c.Stderr = &log, &log
 	if err := c.Start(); err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"facerecd/cross/testkit"
+
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
@@ -81,7 +83,7 @@ func TestTheEmbeddedBrokerIsQuiet(t *testing.T) {
 		} else {
 			l.Close()
 		}
-		var log logBuffer
+		var log testkit.Buffer
 		b, stop := runBroker(t, listen, slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		w := watch(t, address(b))
 		wait(t, w.client.Publish("facerecd/x", 1, true, "secret"))
@@ -173,7 +175,7 @@ func TestStoppingDeliversWhatWasAcknowledged(t *testing.T) {
 // TestASubscriberThatStopsReadingHoldsNobodyUp fills the sockets of one that was
 // suspended with Ctrl-Z.
 func TestASubscriberThatStopsReadingHoldsNobodyUp(t *testing.T) {
-	var log logBuffer
+	var log testkit.Buffer
 	b, stop := runBroker(t, "127.0.0.1:0", slog.NewTextHandler(&log, nil))
 	conn, err := net.Dial("tcp", address(b))
 	if err != nil {

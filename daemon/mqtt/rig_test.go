@@ -1,17 +1,16 @@
 package mqtt
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"facerecd/cross/testkit"
 	"facerecd/daemon/event"
 	"facerecd/match/store"
 )
@@ -25,7 +24,7 @@ type rig struct {
 	*Publisher
 	store  *store.Store
 	events *event.Log
-	log    *logBuffer
+	log    *testkit.Buffer
 	states chan Status
 
 	cancel context.CancelFunc
@@ -39,7 +38,7 @@ func newRig(t *testing.T, addr string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{store: s, log: new(logBuffer), states: make(chan Status, 1000)}
+	r := &rig{store: s, log: new(testkit.Buffer), states: make(chan Status, 1000)}
 	r.events = &event.Log{Store: s, Device: "pi-door", Topic: topics.Event}
 	r.Publisher = &Publisher{
 		Broker: "tcp://" + addr, ClientID: "facerecd-pi-door", Topics: topics, Outbox: s,
@@ -195,24 +194,6 @@ func (w *watcher) event(t *testing.T) event.Event {
 		}
 		return e
 	}
-}
-
-// logBuffer is where a logger writes.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func idOf(t *testing.T, payload []byte) string {

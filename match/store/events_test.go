@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"facerecd/cross/testkit"
 )
 
 func TestAppendedEventsWaitInOrderUntilAcknowledged(t *testing.T) {
@@ -72,8 +74,8 @@ func TestTheLargestEventFits(t *testing.T) {
 }
 
 func TestAFullQueueDropsTheOldestAndSaysSo(t *testing.T) {
-	var logged logBuffer
-	s := open(t, t.TempDir(), Options{MaxQueued: 3, Log: logged.logger(slog.LevelInfo)})
+	var logged testkit.Buffer
+	s := open(t, t.TempDir(), Options{MaxQueued: 3, Log: logTo(&logged, slog.LevelInfo)})
 	appendRows(t, s, 0, 3, "")
 	if logged.String() != "" || s.Dropped() != 0 {
 		t.Errorf("a queue that is just full drops %d and says %s", s.Dropped(), logged.String())

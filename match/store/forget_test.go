@@ -10,6 +10,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"facerecd/cross/testkit"
 	"facerecd/match"
 )
 
@@ -284,8 +285,8 @@ func fill(t *testing.T, s *Store, n int) {
 }
 
 func TestResidueOfAFailedPurgeIsRemovedByRun(t *testing.T) {
-	var logged logBuffer
-	s := open(t, t.TempDir(), Options{Log: logged.logger(slog.LevelInfo)})
+	var logged testkit.Buffer
+	s := open(t, t.TempDir(), Options{Log: logTo(&logged, slog.LevelInfo)})
 	withMarker(t, s, 2)
 	plenty := s.opts.MinFree
 	s.mu.Lock()

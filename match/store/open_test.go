@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"facerecd/cross/testkit"
+
 	"github.com/dgraph-io/badger/v4"
 )
 
@@ -269,8 +271,8 @@ func TestEveryFlippedByteOfATableIsSeen(t *testing.T) {
 }
 
 func TestRunEndsWithItsContextAndIsQuiet(t *testing.T) {
-	var logged logBuffer
-	s := open(t, t.TempDir(), Options{GCInterval: time.Millisecond, Log: logged.logger(slog.LevelInfo)})
+	var logged testkit.Buffer
+	s := open(t, t.TempDir(), Options{GCInterval: time.Millisecond, Log: logTo(&logged, slog.LevelInfo)})
 	withMarker(t, s, 3)
 	got[Receipt](t)(s.Delete("P1", redactAll))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -286,8 +288,8 @@ func TestRunEndsWithItsContextAndIsQuiet(t *testing.T) {
 }
 
 func TestDebugLogHasWhatBadgerSays(t *testing.T) {
-	var logged logBuffer
-	s := open(t, t.TempDir(), Options{Log: logged.logger(slog.LevelDebug)})
+	var logged testkit.Buffer
+	s := open(t, t.TempDir(), Options{Log: logTo(&logged, slog.LevelDebug)})
 	withMarker(t, s, 3)
 	must(t, s.Compact())
 	must(t, s.Close())
