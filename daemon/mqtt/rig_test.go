@@ -146,6 +146,10 @@ func watch(t *testing.T, addr string, login ...string) *watcher {
 	w.client = paho.NewClient(o)
 	wait(t, w.client.Connect())
 	wait(t, w.client.Subscribe("facerecd/#", 1, func(_ paho.Client, m paho.Message) { w.got <- m }))
+	// Mochi acknowledges a subscription before it looks for retained messages,
+	// and would find one that is published meanwhile. It takes a client's
+	// packets in turn, so once this one is acknowledged it has looked.
+	wait(t, w.client.Publish("settled", 1, false, ""))
 	t.Cleanup(func() { w.client.Disconnect(250) })
 	return w
 }
