@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -15,16 +14,14 @@ import (
 )
 
 type evalCmd struct {
+	networks
 	Images    string  `help:"Folder of photos in LFW's layout: Ana/Ana_0001.jpg." required:"" type:"existingdir"`
 	Pairs     string  `help:"LFW's pairs.txt." required:"" type:"existingfile"`
-	Models    string  `help:"Model pack; the shipped one when not given." type:"path"`
 	Against   string  `help:"Another model pack, to compare with." type:"path" placeholder:"DIR"`
 	Identify  bool    `help:"Use every photo of the folder: open-set identification with 100, 1000 and all people."`
 	Mirror    bool    `help:"In what uses every photo, enrol as the daemon does: the mean of a face and its mirror image."`
 	Calibrate float64 `help:"Propose a threshold for this false-accept rate, and fit the confidence curve, on every pair of photos." placeholder:"FAR"`
 	HTML      string  `help:"Write tables, score histograms and the error trade-off as one HTML page." type:"path" placeholder:"FILE"`
-	Runtime   string  `help:"Path of libLiteRt.so; searched for when not given." type:"path"`
-	Threads   int     `help:"Threads that a model may use." default:"1"`
 	JSON      bool    `help:"Print JSON."`
 }
 
@@ -77,10 +74,7 @@ func (c evalCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if c.Models == "" {
-		c.Models = findModels(config.Default().Models)
-	}
-	r, err := c.measure(w, c.Models, pairs)
+	r, err := c.measure(w, "", pairs)
 	if err != nil {
 		return err
 	}
@@ -105,9 +99,9 @@ func (c evalCmd) Run(w *world) error {
 // everything tells whether all photos are needed, and not only the pairs'.
 func (c evalCmd) everything() bool { return c.Identify || c.Calibrate > 0 || c.HTML != "" }
 
-// measure evaluates one model pack.
+// measure evaluates one model pack; "" is the one of the flags.
 func (c evalCmd) measure(w *world, models string, pairs []eval.Pair) (*report, error) {
-	vision, err := daemon.OpenVision(models, c.Runtime, c.Threads, slog.New(slog.NewTextHandler(w.stderr, nil)))
+	vision, err := c.vision(w, models)
 	if err != nil {
 		return nil, err
 	}

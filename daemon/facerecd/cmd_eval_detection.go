@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -18,12 +17,12 @@ import (
 
 	"facerecd/capture/still"
 	"facerecd/daemon"
-	"facerecd/daemon/config"
 	"facerecd/inference"
 	"facerecd/inference/recall"
 )
 
 type evalDetectionCmd struct {
+	networks
 	Images      string   `help:"Folder of photos of one person each, in folders or not." required:"" type:"existingdir"`
 	Backgrounds string   `help:"Folder of photos without people." required:"" type:"existingdir"`
 	Detectors   []string `help:"Which to measure." enum:"short,full,tiled" default:"short,full,tiled"`
@@ -32,9 +31,6 @@ type evalDetectionCmd struct {
 	Faces       int      `help:"Faces of each size." default:"400"`
 	Empty       int      `help:"Frames without a face." default:"1000"`
 	Seed        uint64   `help:"Another seed gives other frames." default:"1"`
-	Models      string   `help:"Model pack; the shipped one when not given." type:"path"`
-	Runtime     string   `help:"Path of libLiteRt.so; searched for when not given." type:"path"`
-	Threads     int      `help:"Threads that a model may use." default:"1"`
 	JSON        bool     `help:"Print JSON."`
 }
 
@@ -61,10 +57,7 @@ func (c evalDetectionCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if c.Models == "" {
-		c.Models = findModels(config.Default().Models)
-	}
-	vision, err := daemon.OpenVision(c.Models, c.Runtime, c.Threads, slog.New(slog.NewTextHandler(w.stderr, nil)))
+	vision, err := c.vision(w, "")
 	if err != nil {
 		return err
 	}
