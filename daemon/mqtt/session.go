@@ -18,6 +18,12 @@ const (
 	windowBytes = 64 << 10
 )
 
+// doubt is how long an acknowledged event stays in the outbox while the
+// connection stands. A broker that is killed takes with it what it acknowledged
+// and had not delivered yet; such events are published again with the rest. It
+// also makes one write to the disk of a second's events.
+const doubt = time.Second
+
 var errNoAck = errors.New("the broker acknowledges nothing")
 
 // session is what a Publisher does over one connection.
@@ -25,12 +31,12 @@ type session struct {
 	*Publisher
 	link *link
 
-	flying  []flight // on their way, oldest first
-	after   uint64   // the newest event that was handed over
-	landed  []uint64 // acknowledged events that are still to be taken off the outbox
-	more    bool     // the outbox may have more to send
-	closing bool     // nothing but what is flying matters any more
-	ackErr  string   // what was logged last about the outbox
+	flying  []flight  // on their way, oldest first
+	after   uint64    // the newest event that was handed over
+	landed  []landing // acknowledged events that are still to be taken off the outbox
+	more    bool      // the outbox may have more to send
+	closing bool      // nothing but what is flying matters any more
+	ackErr  string    // what was logged last about the outbox
 }
 
 // flight is a message on its way. Its seq is 0 when it is no event.
@@ -39,6 +45,12 @@ type flight struct {
 	size  int
 	token paho.Token
 	since time.Time
+}
+
+// landing is an event that was acknowledged at a time.
+type landing struct {
+	seq uint64
+	at  time.Time
 }
 
 // run returns nil when ctx ended and everything was said, with the connection
@@ -60,11 +72,12 @@ func (s *session) run(ctx context.Context) error {
 	if err == nil {
 		err = s.farewell(flush)
 	}
-	s.settle()
 	if err != nil {
+		s.settle(doubt)
 		s.link.drop() // and the broker publishes the will
 		return err
 	}
+	s.settle(0)
 	s.link.close()
 	return nil
 }
@@ -196,7 +209,6 @@ func (s *session) land() error {
 		select {
 		case <-f.token.Done():
 		default:
-			s.settle()
 			return nil
 		}
 		if err := f.token.Error(); err != nil {
@@ -210,37 +222,43 @@ func (s *session) land() error {
 		}
 		s.flying = s.flying[1:]
 		if f.seq != 0 {
-			s.landed = append(s.landed, f.seq)
+			s.landed = append(s.landed, landing{f.seq, time.Now()})
 			s.acked.Add(1)
 		}
 	}
-	s.settle()
 	return nil
 }
 
-// settle takes acknowledged events off the outbox, all at once: each call costs
-// a write to the disk. What cannot be taken off now is tried again, and is at
-// worst published twice.
-func (s *session) settle() {
-	if len(s.landed) == 0 {
+// settle takes the events off the outbox that were acknowledged so long ago, all
+// at once: each call costs a write to the disk. What cannot be taken off now is
+// tried again, and is at worst published twice.
+func (s *session) settle(ago time.Duration) {
+	var seqs []uint64
+	for _, l := range s.landed {
+		if time.Since(l.at) < ago {
+			break
+		}
+		seqs = append(seqs, l.seq)
+	}
+	if len(seqs) == 0 {
 		return
 	}
-	if err := s.Outbox.Ack(s.landed...); err != nil {
+	if err := s.Outbox.Ack(seqs...); err != nil {
 		s.complain(err)
 		return
 	}
-	s.landed = s.landed[:0]
+	s.landed = s.landed[len(seqs):]
 }
 
 // look finds, once a second, what no signal tells.
 func (s *session) look() error {
+	s.settle(doubt)
 	if len(s.flying) > 0 {
 		if time.Since(s.flying[0].since) > or(s.AckTimeout, DefaultAckTimeout) {
 			return errNoAck
 		}
 		return nil
 	}
-	s.settle()
 	if waiting, _ := s.Outbox.Backlog(); waiting > 0 && len(s.landed) == 0 {
 		// Reading failed, or the outbox held events back while it took a
 		// deleted person out of them.
