@@ -50,13 +50,13 @@ var _ Outbox = (*store.Store)(nil)
 // Publisher keeps a connection to the broker, and publishes over it what waits
 // in the outbox and who is present. A broker that is away, now or at the start,
 // delays events and loses none: an event leaves the outbox when the broker has
-// acknowledged it, and not before.
+// acknowledged it and has been there for another second.
 //
 // Each event is delivered at least once. It may come again after a connection
 // broke, with the same id. The events that come for the first time come in
 // order: up to window of them are on their way at once, over one connection,
 // which TCP and MQTT (4.6) keep in order, and a new connection begins again
-// with the oldest that was not acknowledged.
+// with the oldest that is still in the outbox.
 type Publisher struct {
 	Broker       string // tcp://host:1883 or tls://host:8883; the port may be left out
 	ClientID     string // the same at each start, and no other device's
