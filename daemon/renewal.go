@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -116,14 +115,7 @@ func templateOfCrop(engine *Engine, crop []byte) (match.Template, error) {
 	if err != nil {
 		return match.Template{}, err
 	}
-	var face *inference.Face
-	nearest := math.Inf(1)
-	for i := range faces {
-		c := faces[i].Box.Centre()
-		if off := math.Hypot(float64(c.X)-float64(view.Width)/2, float64(c.Y)-float64(view.Height)/2); off < nearest {
-			face, nearest = &faces[i], off
-		}
-	}
+	face := inference.Central(faces, view)
 	if face == nil {
 		return match.Template{}, errors.New("this model pack finds no face in the crop")
 	}

@@ -65,13 +65,6 @@ func (r *Roster) Known(id string) bool {
 	return ok
 }
 
-// Len is the number of people.
-func (r *Roster) Len() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return len(r.names)
-}
-
 // Enroll adds templates to the person who has the name, or to a new one with
 // newID; all of them, or with an error none.
 func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.Person, error) {

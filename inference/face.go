@@ -76,6 +76,20 @@ type Face struct {
 	Embedding []float32
 }
 
+// Central is the face nearest to the middle of a view, whom a portrait is of;
+// nil when there is none. It points into faces.
+func Central(faces []Face, v View) *Face {
+	var central *Face
+	nearest := math.Inf(1)
+	for i := range faces {
+		c := faces[i].Box.Centre()
+		if off := math.Hypot(float64(c.X)-float64(v.Width)/2, float64(c.Y)-float64(v.Height)/2); off < nearest {
+			central, nearest = &faces[i], off
+		}
+	}
+	return central
+}
+
 // finite tells whether a box can be worked with.
 func (b Box) finite() bool {
 	for _, v := range [...]float32{b.X, b.Y, b.Width, b.Height} {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,13 +88,8 @@ func lookAt(engine *daemon.Engine, path string) (nearest inference.Face, err err
 	if err != nil {
 		return nearest, fmt.Errorf("look at %s: %w", path, err)
 	}
-	best := math.Inf(1)
-	for _, f := range faces {
-		c := f.Box.Centre()
-		off := math.Hypot(float64(c.X)-float64(view.Width)/2, float64(c.Y)-float64(view.Height)/2)
-		if off < best {
-			nearest, best = f, off
-		}
+	if face := inference.Central(faces, view); face != nil {
+		nearest = *face
 	}
 	return nearest, nil
 }
