@@ -5,10 +5,12 @@ GO        ?= go
 PYTHON    ?= python3
 FUZZTIME  ?= 20s
 LFW       ?=
+ARCH      ?= $(shell $(GO) env GOARCH)
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+SHIPPED   := -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
 # A checkout that belongs to somebody else, as in CI, must build too; the version
 # comes from the ldflags. Debian keeps mosquitto and ldconfig in sbin.
@@ -16,13 +18,16 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint models models-check fuzz eval recall clean
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm-test soak binary models models-check fuzz eval recall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## write bin/facerecd
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/facerecd ./daemon/facerecd
+	CGO_ENABLED=0 $(GO) build $(SHIPPED) -o bin/facerecd ./daemon/facerecd
+
+binary: ## write bin/linux-ARCH/facerecd, which is packaged (ARCH=amd64 or arm64)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build $(SHIPPED) -o bin/linux-$(ARCH)/facerecd ./daemon/facerecd
 
 deps: runtime .cache/photos/.stamp ## fetch the LiteRT runtime and the demo photos (25 MB, once)
 
@@ -58,6 +63,15 @@ lint: ## go vet, gofumpt and staticcheck
 	@echo '$(GO) run $(GOFUMPT) -l .'; out=$$($(GO) run $(GOFUMPT) -l $(wildcard */)) && test -z "$$out" || \
 		{ echo "$$out"; echo 'not formatted: run $(GO) run $(GOFUMPT) -w .'; exit 1; }
 	$(GO) run $(STATICCHECK) ./...
+
+VM := .cache/vm/run-$(ARCH)
+
+vm-test: deps binary ## boot a Debian with a virtual camera and test the service in it (ARCH=amd64 or arm64; as root)
+	@cross/vm/needs.sh
+	cross/vm/build.sh $(ARCH)
+	$(PYTHON) cross/fetch.py runtime --arch $(ARCH)
+	cross/vm/share.sh $(ARCH) $(VM)
+	cross/vm/run.sh $(ARCH) $(VM)
 
 VENV := .cache/models-venv
 $(VENV)/.stamp: models/build/requirements.txt

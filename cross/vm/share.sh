@@ -1,0 +1,20 @@
+#!/bin/sh
+# Makes the folder that the guest runs its tests from.
+#
+#   cross/vm/share.sh ARCH SHARE
+#
+# It holds what is installed (the binary that is packaged, the models, the
+# runtime, the unit) and the tests, compiled for the guest.
+set -eu
+arch=$1 share=$2
+cd "$(dirname "$0")/../.."
+rm -rf "$share"
+mkdir -p "$share"
+go=${GO:-go}
+for package in capture/v4l2 cross/vm; do
+	CGO_ENABLED=0 GOARCH=$arch $go test -c -tags vm -trimpath -o "$share/$(basename $package).test" ./$package
+done
+cp -r models .cache/photos deploy/systemd "$share/"
+rm -rf "$share/models/build"
+cp "bin/linux-$arch/facerecd" ".cache/litert/$arch/libLiteRt.so" "$share/"
+cp cross/vm/guest-run "$share/run"
