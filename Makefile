@@ -18,7 +18,7 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm-test soak binary models models-check fuzz eval recall clean
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary models models-check fuzz eval recall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,12 +66,18 @@ lint: ## go vet, gofumpt and staticcheck
 
 VM := .cache/vm/run-$(ARCH)
 
-vm-test: deps binary ## boot a Debian with a virtual camera and test the service in it (ARCH=amd64 or arm64; as root)
+vm: deps binary
 	@cross/vm/needs.sh
 	cross/vm/build.sh $(ARCH)
 	$(PYTHON) cross/fetch.py runtime --arch $(ARCH)
 	cross/vm/share.sh $(ARCH) $(VM)
+
+vm-test: vm ## boot a Debian with a virtual camera and test the service in it (ARCH=amd64 or arm64; as root)
 	cross/vm/run.sh $(ARCH) $(VM)
+
+soak: vm ## the same with 200 unplugs of the camera, about half an hour
+	echo 'export VM_CYCLES=200 VM_RUN=ComesBackFromEvery' > $(VM)/env
+	cross/vm/run.sh $(ARCH) $(VM) 7200
 
 VENV := .cache/models-venv
 $(VENV)/.stamp: models/build/requirements.txt
