@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,15 +14,13 @@ import (
 // exposure or start-up of a camera, shorter than somebody waits at a door.
 const DefaultStallAfter = 5 * time.Second
 
-// The pause before a camera that failed is opened again doubles from one to
-// the other. A run as long as the longest pause is a good one: it starts the
-// pauses anew, and only then is the camera said to have recovered, so that a
-// camera that flaps neither spins nor floods the log.
-const (
-	firstPause = 250 * time.Millisecond
-	maxPause   = 5 * time.Second
-	goodRun    = maxPause
-)
+// DefaultFrozenAfter is how long a source may repeat one picture.
+const DefaultFrozenAfter = 30 * time.Second
+
+// goodRun is how long a camera must send pictures before it is said to have
+// recovered and the pauses start anew, so that one that flaps neither spins
+// nor floods the log.
+const goodRun = 5 * time.Second
 
 // Camera keeps a Source open and its newest frame in a Mailbox. Failures end
 // the Source, never the Camera.
@@ -40,8 +39,22 @@ type Camera struct {
 	// must be longer than the time between two frames.
 	StallAfter time.Duration
 
+	// FrozenAfter is how long the source may send one and the same picture,
+	// byte for byte, before it is closed and opened again with ErrFrozen. 0
+	// means DefaultFrozenAfter. Negative means for ever: for photos, and for
+	// whatever else stands still on purpose.
+	//
+	// What a frozen source sends is not handed on, so that it keeps nobody
+	// present who has left: the camera stays Failed until the picture changes.
+	FrozenAfter time.Duration
+
 	mu     sync.Mutex
 	status Status
+
+	// Of Run's goroutine.
+	pauses  backoff
+	logged  []string // codes of the failures that are in the log and not over
+	suspect bool     // the source was frozen and no picture has followed a different one yet
 }
 
 // Status is the camera's present state and counters, from any goroutine.
@@ -56,21 +69,10 @@ func (c *Camera) Status() Status {
 // apart), and the source is closed by then. Run is called once.
 func (c *Camera) Run(ctx context.Context) error {
 	c.enter(Starting, nil)
-	var (
-		frame   = new(Frame)
-		pause   = firstPause
-		failure string // code of the failure that is in the log and not over
-	)
-	recovered := func() {
-		pause = firstPause
-		if failure != "" {
-			c.Log.Info("camera recovered", "camera", c.Name, "after", failure)
-			failure = ""
-		}
-	}
+	frame := new(Frame)
 	for {
 		var err error
-		frame, err = c.stream(ctx, frame, recovered)
+		frame, err = c.stream(ctx, frame)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -78,25 +80,23 @@ func (c *Camera) Run(ctx context.Context) error {
 			c.enter(Ended, err)
 			return nil
 		}
-		if code := Code(err); code != failure {
-			failure = code
+		if code := Code(err); !slices.Contains(c.logged, code) {
+			c.logged = append(c.logged, code)
 			c.Log.Warn("camera failed", "camera", c.Name, "code", code, "err", err, "hint", Hint(err))
 		}
 		c.enter(Failed, err)
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(pause):
+		case <-time.After(c.pauses.next(err)):
 		}
-		pause = min(2*pause, maxPause)
 		c.count(func(s *Status) { s.Reopened++ })
 	}
 }
 
 // stream opens the source once and reads it until it fails; the error is never
-// nil. It calls good when frames have come for as long as a good run lasts. It
-// returns the frame that is free to be filled next.
-func (c *Camera) stream(ctx context.Context, f *Frame, good func()) (_ *Frame, err error) {
+// nil. It returns the frame that is free to be filled next.
+func (c *Camera) stream(ctx context.Context, f *Frame) (_ *Frame, err error) {
 	src, err := c.Open(ctx)
 	if err != nil {
 		return f, err
@@ -118,11 +118,12 @@ func (c *Camera) stream(ctx context.Context, f *Frame, good func()) (_ *Frame, e
 	})
 	defer stall.Stop()
 
-	start := time.Now()
-	for settled := false; ; {
+	r := run{start: time.Now()}
+	for {
 		switch err := src.Read(read, f); {
 		case err == nil:
 		case errors.Is(err, ErrBadFrame) && read.Err() == nil:
+			r.damaged++
 			c.count(func(s *Status) { s.Damaged++ })
 			continue
 		case errors.Is(context.Cause(read), ErrStalled):
@@ -131,13 +132,78 @@ func (c *Camera) stream(ctx context.Context, f *Frame, good func()) (_ *Frame, e
 			return f, err
 		}
 		stall.Reset(stallAfter)
-		f = c.Box.Put(f)
-		c.count(func(s *Status) { s.Frames++ })
-		c.enter(Streaming, nil)
-		if !settled && time.Since(start) >= goodRun {
-			settled = true
-			good()
+		lost := r.lost(f.Seq)
+		changed, err := c.look(&r, f)
+		if err != nil {
+			return f, err
 		}
+		if c.suspect {
+			c.count(func(s *Status) { s.Lost += lost })
+			continue
+		}
+		f = c.Box.Put(f)
+		c.count(func(s *Status) { s.Frames, s.Lost = s.Frames+1, s.Lost+lost })
+		c.enter(Streaming, nil)
+		if changed && time.Since(r.start) >= goodRun {
+			c.recovered()
+		}
+	}
+}
+
+// run is what is known of the source since it was opened.
+type run struct {
+	start   time.Time
+	seq     uint64 // of the last good frame
+	damaged uint64 // since that frame
+	frames  uint64 // good ones
+	repeats repeats
+	changed time.Time // when the present picture came first
+}
+
+// lost is how many frames are missing before the one with this number. Sources
+// may start to count anywhere.
+func (r *run) lost(seq uint64) uint64 {
+	var gap uint64
+	if r.frames > 0 && seq > r.seq {
+		gap = seq - r.seq - 1
+		gap -= min(gap, r.damaged)
+	}
+	r.seq, r.damaged = seq, 0
+	r.frames++
+	return gap
+}
+
+// look tells whether the frame shows something new, or else fails with
+// ErrFrozen when nothing was new for too long. A source that was frozen stays
+// suspect until, in one run, a picture has followed a different one: that it
+// starts again, with whatever picture, proves nothing.
+func (c *Camera) look(r *run, f *Frame) (changed bool, _ error) {
+	after := c.FrozenAfter
+	switch {
+	case after < 0:
+		return true, nil
+	case after == 0:
+		after = DefaultFrozenAfter
+	}
+	now := time.Now()
+	if !r.repeats.next(f.Data) {
+		c.suspect = c.suspect && r.frames == 1
+		r.changed = now
+		return true, nil
+	}
+	if now.Sub(r.changed) < after {
+		return false, nil
+	}
+	c.suspect = true
+	return false, fmt.Errorf("%w: the same one for %v", ErrFrozen, after)
+}
+
+// recovered ends the failures that are in the log.
+func (c *Camera) recovered() {
+	c.pauses = backoff{}
+	if n := len(c.logged); n > 0 {
+		c.Log.Info("camera recovered", "camera", c.Name, "after", c.logged[n-1])
+		c.logged = nil
 	}
 }
 

@@ -42,10 +42,20 @@ type watched struct {
 
 func watch(t *testing.T, fake *capturetest.Fake, d time.Duration) *watched {
 	t.Helper()
+	return watchOpen(t, fake, d, func() {})
+}
+
+// watchOpen calls opening before the fake is opened.
+func watchOpen(t *testing.T, fake *capturetest.Fake, d time.Duration, opening func()) *watched {
+	t.Helper()
 	w := &watched{}
 	start := time.Now()
 	w.camera = &capture.Camera{
-		Name: "door", Open: fake.Open, Box: capture.NewMailbox(),
+		Name: "door", Box: capture.NewMailbox(),
+		Open: func(ctx context.Context) (capture.Source, error) {
+			opening()
+			return fake.Open(ctx)
+		},
 		Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
@@ -121,8 +131,8 @@ func TestCameraComesBackAfterItWasUnplugged(t *testing.T) {
 			"level=WARN msg=\"camera failed\" camera=door code=not_found err=\"open /dev/video0: camera not found\" hint=\"check the camera's source in the configuration; `facerecd doctor` lists the cameras that are plugged in\"",
 			`level=INFO msg="camera recovered" camera=door after=not_found`,
 		)
-		// 10 s of frames, then pauses of 0.25, 0.5, 1 and 2 s, then the first frame.
-		want := []time.Duration{0, 100 * time.Millisecond, 10 * time.Second, 10250 * time.Millisecond, 13850 * time.Millisecond}
+		// 10 s of frames, then pauses of 0.25, 0.5, 0.5 and 0.5 s, then the first frame.
+		want := []time.Duration{0, 100 * time.Millisecond, 10 * time.Second, 10250 * time.Millisecond, 11850 * time.Millisecond}
 		if !slices.Equal(w.since, want) {
 			t.Errorf("states since %v, want %v", w.since, want)
 		}
@@ -132,17 +142,76 @@ func TestCameraComesBackAfterItWasUnplugged(t *testing.T) {
 	})
 }
 
-func TestCameraThatStaysAwayIsTriedEveryFiveSecondsAndLoggedOnce(t *testing.T) {
+func TestCameraThatFailsIsTriedAgainAndLoggedOnce(t *testing.T) {
+	tests := []struct {
+		err  error
+		want []float64 // when it was opened, in seconds
+	}{
+		{capture.ErrNotFound, []float64{0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6}},
+		{capture.ErrUnplugged, []float64{0, 0.25, 0.75, 1.75, 2.75, 3.75, 4.75, 5.75, 6.75}},
+		{capture.ErrBusy, []float64{0, 0.25, 0.75, 1.75, 3.75, 5.75, 7.75}},
+		{capture.ErrPermission, []float64{0, 0.25, 0.75, 1.75, 3.75, 5.75, 7.75}},
+		{capture.ErrStream, []float64{0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75}},
+		{errors.New("set up: no"), []float64{0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75}},
+	}
+	for _, test := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			fake := &capturetest.Fake{Runs: []capturetest.Run{{OpenErr: fmt.Errorf("open x: %w", test.err)}}}
+			start := time.Now()
+			var opened []float64
+			w := watchOpen(t, fake, time.Duration(test.want[len(test.want)-1]*float64(time.Second))+time.Millisecond, func() {
+				opened = append(opened, time.Since(start).Seconds())
+			})
+			w.wantStates(t, "starting", "failed "+capture.Code(test.err))
+			if n := strings.Count(w.log.String(), "\n"); n != 1 {
+				t.Errorf("%v: %d log lines, want 1:\n%s", test.err, n, w.log.String())
+			}
+			if !slices.Equal(opened, test.want) {
+				t.Errorf("%v: opened at %v s, want %v", test.err, opened, test.want)
+			}
+		})
+	}
+}
+
+// However often a cable is pulled and plugged in again, and in whatever order
+// its failures come.
+func TestCameraIsBackWithinThreeSecondsOfEachReplug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := &capturetest.Fake{Runs: []capturetest.Run{{OpenErr: fmt.Errorf("open x: %w", capture.ErrBusy)}}}
-		w := watch(t, fake, time.Minute)
-		w.wantStates(t, "starting", "failed busy")
-		if n := strings.Count(w.log.String(), "\n"); n != 1 {
-			t.Errorf("%d log lines, want 1:\n%s", n, w.log.String())
+		const cycles = 200
+		var runs []capturetest.Run
+		for i := range cycles {
+			runs = append(runs, capturetest.Run{Steps: slices.Concat(capturetest.Frames(10, 100*time.Millisecond), capturetest.Fail(capture.ErrUnplugged))})
+			switch i % 4 {
+			case 1:
+				runs = append(runs, slices.Repeat([]capturetest.Run{{OpenErr: capture.ErrNotFound}}, i%40)...)
+			case 2:
+				runs = append(runs, capturetest.Run{OpenErr: capture.ErrPermission})
+			case 3:
+				runs = append(runs, slices.Repeat([]capturetest.Run{{OpenErr: capture.ErrNotFound}}, 3)...)
+				runs = append(runs, capturetest.Run{OpenErr: capture.ErrPermission})
+			}
 		}
-		// at 0, 0.25, 0.75, 1.75, 3.75, 7.75, and every 5 s after that
-		if n := fake.Opened(); n != 16 {
-			t.Errorf("opened %d times in a minute, want 16", n)
+		runs = append(runs, capturetest.Run{Steps: capturetest.Frames(20_000, 100*time.Millisecond)})
+		fake := &capturetest.Fake{Runs: runs}
+		var available time.Time // since when the next open may succeed
+		w := watchOpen(t, fake, 20*time.Minute, func() {
+			i := fake.Opened() // the index of what is opened now
+			if i >= len(runs) {
+				return
+			}
+			if runs[i].OpenErr == nil {
+				if took := time.Since(available); i > 0 && took > 3*time.Second {
+					t.Errorf("opened %v after it was there", took)
+				}
+			}
+			available = time.Now()
+		})
+		if s := w.camera.Status(); s.State != capture.Streaming {
+			t.Errorf("status %+v", s)
+		}
+		// three reasons and the recovery at the end
+		if n := strings.Count(w.log.String(), "\n"); n != 4 {
+			t.Errorf("%d log lines, want 4:\n%s", n, w.log.String())
 		}
 	})
 }
@@ -156,13 +225,13 @@ func TestCameraThatFlapsNeitherSpinsNorFloodsTheLog(t *testing.T) {
 		if n := strings.Count(w.log.String(), "\n"); n != 1 {
 			t.Errorf("%d log lines, want 1:\n%s", n, w.log.String())
 		}
-		if n := fake.Opened(); n > 730 {
+		if n := fake.Opened(); n > 3600 {
 			t.Errorf("opened %d times in an hour", n)
 		}
 	})
 }
 
-func TestCameraReopensAFrozenSource(t *testing.T) {
+func TestCameraReopensASourceThatSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := &capturetest.Fake{Runs: []capturetest.Run{
 			{Steps: slices.Concat(capturetest.Frames(3, 100*time.Millisecond), capturetest.Stall())},
@@ -202,6 +271,141 @@ func TestCameraWithNothingButDamagedFramesIsStalled(t *testing.T) {
 	})
 }
 
+// newest is the number of the frame that waits in the box.
+func (w *watched) newest(t *testing.T) uint64 {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 10 { // Take chooses by chance when both are ready
+		if f, err := w.camera.Box.Take(ctx); err == nil {
+			return f.Seq
+		}
+	}
+	return 0
+}
+
+func TestCameraThatRepeatsOnePictureIsFrozenUntilItChanges(t *testing.T) {
+	const every = 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		fake := &capturetest.Fake{Runs: []capturetest.Run{
+			{Steps: slices.Concat(capturetest.Frames(100, every), capturetest.Freeze(1000, every))},
+			{Steps: capturetest.Freeze(1000, every)}, // the same after it was opened again
+			{Steps: slices.Concat(capturetest.Freeze(50, every), capturetest.Frames(1000, every))},
+		}}
+		w := watch(t, fake, 2*time.Minute)
+		w.wantStates(t, "starting", "streaming", "failed frozen", "streaming")
+		w.wantLog(t,
+			`level=WARN msg="camera failed" camera=door code=frozen err="camera repeats one picture: the same one for 30s" hint="check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to a negative time"`,
+			`level=INFO msg="camera recovered" camera=door after=frozen`,
+		)
+		// Frame 100 comes at 10 s, and its second appearance counts as the
+		// first; frozen 30 s later; a pause of 0.25 s; 30 s and the first
+		// frame; a pause of 0.5 s; 50 frames, and the next is new.
+		want := []time.Duration{0, every, 40100 * time.Millisecond, 76050 * time.Millisecond}
+		if !slices.Equal(w.since, want) {
+			t.Errorf("states since %v, want %v", w.since, want)
+		}
+		if s := w.camera.Status(); s.Reopened != 2 || s.Damaged != 0 || s.Lost != 0 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestFramesOfAFrozenCameraAreNotHandedOn(t *testing.T) {
+	const every = 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		fake := &capturetest.Fake{Runs: []capturetest.Run{
+			{Steps: slices.Concat(capturetest.Frames(1, every), capturetest.Freeze(1000, every))},
+			{Steps: capturetest.Frames(1, every)}, // another picture, and then nothing
+			{Steps: slices.Concat(capturetest.Frames(1, every), capturetest.Freeze(1000, every))},
+		}}
+		w := watch(t, fake, 2*time.Minute)
+		w.wantStates(t, "starting", "streaming", "failed frozen", "failed stalled", "failed frozen")
+		if n := strings.Count(w.log.String(), "\n"); n != 2 {
+			t.Errorf("%d log lines, want 2:\n%s", n, w.log.String())
+		}
+		if s := w.camera.Status(); s.Frames != 300 || w.newest(t) != 300 {
+			t.Errorf("%d frames handed on, want 300", s.Frames)
+		}
+	})
+}
+
+// A camera may start with a dark picture and freeze again: that is one failure.
+func TestCameraThatFreezesAgainAndAgainIsLoggedOnce(t *testing.T) {
+	const every = 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		fake := &capturetest.Fake{Runs: []capturetest.Run{
+			{Steps: slices.Concat(capturetest.Frames(3, every), capturetest.Freeze(1000, every))},
+		}}
+		w := watch(t, fake, time.Hour)
+		if n := strings.Count(w.log.String(), "\n"); n != 1 {
+			t.Errorf("%d log lines, want 1:\n%s", n, w.log.String())
+		}
+	})
+}
+
+func TestAPictureThatStandsStillOnPurposeIsNotFrozen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &capturetest.Fake{Runs: []capturetest.Run{{Steps: capturetest.Freeze(100_000, 100*time.Millisecond)}}}
+		log := slog.New(slog.DiscardHandler)
+		c := &capture.Camera{Name: "photo", Open: fake.Open, Box: capture.NewMailbox(), Log: log, FrozenAfter: -1}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if err := c.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if s := c.Status(); s.State != capture.Streaming || s.Reopened != 0 {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
+func TestALongStillOfADeadCameraIsNoticedAfterTheTimeThatWasSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &capturetest.Fake{Runs: []capturetest.Run{{Steps: capturetest.Freeze(100_000, 100*time.Millisecond)}}}
+		log := slog.New(slog.DiscardHandler)
+		c := &capture.Camera{Name: "door", Open: fake.Open, Box: capture.NewMailbox(), Log: log, FrozenAfter: 4 * time.Second}
+		var frozen time.Duration
+		start := time.Now()
+		c.OnStatus = func(s capture.Status) {
+			if s.Code == "frozen" {
+				frozen = time.Since(start)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if err := c.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if frozen != 4100*time.Millisecond {
+			t.Errorf("frozen after %v, want 4.1s", frozen)
+		}
+	})
+}
+
+func TestLostFramesAreCountedByTheGapsOfOneOpening(t *testing.T) {
+	const every = 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		bad := []capturetest.Step{{Wait: every, Err: capture.ErrBadFrame}}
+		skip := func(n uint64) []capturetest.Step { return []capturetest.Step{{Wait: every, Skip: n}} }
+		fake := &capturetest.Fake{Runs: []capturetest.Run{
+			{Steps: slices.Concat(
+				skip(1_000_000),  // starts anywhere
+				skip(3), skip(0), // 3 lost
+				bad, skip(1), // the damaged one is not lost
+				bad, bad, skip(5), // 3 lost and 2 damaged
+				bad, skip(0), // a source that does not number what is damaged
+				capturetest.Fail(capture.ErrUnplugged),
+			)},
+			{Steps: slices.Concat(skip(7), skip(2))}, // 2 lost
+		}}
+		w := watch(t, fake, 3*time.Second)
+		if s := w.camera.Status(); s.Lost != 8 || s.Damaged != 4 || s.Frames != 8 {
+			t.Errorf("status %+v, want 8 lost, 4 damaged, 8 handed on", s)
+		}
+	})
+}
+
 func TestCameraRunEndsWithTheRecording(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		end := fmt.Errorf("play a.mjpeg: %w", capture.ErrEnd)
@@ -221,6 +425,7 @@ func TestCameraRunEndsWithTheRecording(t *testing.T) {
 func TestEveryReasonHasACodeAndAHint(t *testing.T) {
 	for err, want := range map[error]string{
 		capture.ErrUnplugged: "unplugged", capture.ErrStalled: "stalled", capture.ErrBusy: "busy",
+		capture.ErrStream: "stream", capture.ErrFrozen: "frozen", capture.ErrUnsupported: "unsupported",
 		capture.ErrPermission: "permission", capture.ErrNotFound: "not_found",
 		capture.ErrBadFrame: "bad_frame", capture.ErrEnd: "ended", errors.New("other"): "failed",
 	} {

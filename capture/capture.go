@@ -38,7 +38,7 @@ func (f Format) String() string {
 // Frame is one picture. Whoever holds the pointer owns Data; a Source that is
 // given the Frame to fill reuses Data's capacity.
 type Frame struct {
-	Seq    uint64    // the source's own count; a gap means that frames were lost before us
+	Seq    uint64    // the source's own count; a gap means that frames were lost before us, or damaged
 	At     time.Time // when the picture was taken, with a monotonic reading
 	Format Format
 	Width  int // pixels; 0 for JPEG when the source does not know it
@@ -60,11 +60,14 @@ type Source interface {
 // The reasons why a Source stops, for errors.Is. What reaches the user wraps
 // one of these with the device and the cause.
 var (
-	ErrBadFrame   = errors.New("damaged frame")
-	ErrUnplugged  = errors.New("camera unplugged")
-	ErrStalled    = errors.New("camera sends no frames")
-	ErrBusy       = errors.New("camera in use by another program")
-	ErrPermission = errors.New("no permission to open the camera")
-	ErrNotFound   = errors.New("camera not found")
-	ErrEnd        = errors.New("end of recording")
+	ErrBadFrame    = errors.New("damaged frame")
+	ErrUnplugged   = errors.New("camera unplugged")
+	ErrStream      = errors.New("camera is there, but its stream broke")
+	ErrFrozen      = errors.New("camera repeats one picture")
+	ErrStalled     = errors.New("camera sends no frames")
+	ErrBusy        = errors.New("camera in use by another program")
+	ErrPermission  = errors.New("no permission to open the camera")
+	ErrNotFound    = errors.New("camera not found")
+	ErrUnsupported = errors.New("camera cannot be read")
+	ErrEnd         = errors.New("end of recording")
 )

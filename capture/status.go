@@ -24,8 +24,9 @@ type Status struct {
 	Hint  string    // what the user can do about it
 	Since time.Time // when State or Code last changed
 
-	Frames   uint64 // good frames since Run began
+	Frames   uint64 // frames that were handed on since Run began
 	Damaged  uint64 // frames that the source called damaged
+	Lost     uint64 // frames that never reached the source, by the gaps in Seq
 	Reopened uint64 // times the source was opened again after a failure
 }
 
@@ -39,18 +40,21 @@ type reason struct {
 func reasons() []reason {
 	return []reason{
 		{ErrUnplugged, "unplugged", "check the camera's cable and power; it is opened again when it is back"},
+		{ErrStream, "stream", "it is started again by itself; when that happens often, try another cable or port, a better power supply or a smaller picture"},
+		{ErrFrozen, "frozen", "check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to a negative time"},
 		{ErrStalled, "stalled", "unplug the camera and plug it in again, or ask for a smaller picture or fewer frames a second"},
 		{ErrBusy, "busy", "close the other program that uses the camera; `fuser -v /dev/video*` names it"},
 		{ErrPermission, "permission", "add the user that runs facerecd to the group video and restart it"},
 		{ErrNotFound, "not_found", "check the camera's source in the configuration; `facerecd doctor` lists the cameras that are plugged in"},
+		{ErrUnsupported, "unsupported", "use another camera, or the source that the error names; `facerecd doctor` lists what each camera offers"},
 		{ErrBadFrame, "bad_frame", "check the camera's cable, or ask for a smaller picture"},
 		{ErrEnd, "ended", "play the recording in a loop, or start again"},
 	}
 }
 
 // Code is the stable word for the reason why a Source stopped: "unplugged",
-// "stalled", "busy", "permission", "not_found", "bad_frame" or "ended", and
-// "failed" for what is none of them.
+// "stream", "frozen", "stalled", "busy", "permission", "not_found",
+// "unsupported", "bad_frame" or "ended", and "failed" for what is none of them.
 func Code(err error) string {
 	for _, r := range reasons() {
 		if errors.Is(err, r.err) {

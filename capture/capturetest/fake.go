@@ -17,14 +17,22 @@ import (
 type Step struct {
 	Wait time.Duration // Forever: until the context ends or the source is closed
 	Err  error
+	Same bool   // the frame repeats the picture of the one before it
+	Skip uint64 // numbers that are left out before the frame's
 }
 
-// Forever is the Wait of a source that is frozen.
+// Forever is the Wait of a source that sends nothing.
 const Forever = time.Duration(-1)
 
 // Frames is n frames, one each interval.
 func Frames(n int, every time.Duration) []Step {
 	return slices.Repeat([]Step{{Wait: every}}, n)
+}
+
+// Freeze is n frames, one each interval, with the picture of the frame before
+// them, also when that one came from another Run.
+func Freeze(n int, every time.Duration) []Step {
+	return slices.Repeat([]Step{{Wait: every, Same: true}}, n)
 }
 
 // Fail is one Read that fails at once.
@@ -35,19 +43,20 @@ func Stall() []Step { return []Step{{Wait: Forever}} }
 
 // Fake is a camera that follows a script: each Open takes the next of its
 // Runs, and the last one is played again when they are used up. Its frames are
-// 4x2 gray, and every byte of a frame is the low byte of its Seq. The zero
-// Fake opens and then sends nothing.
+// 4x2 gray, and every byte of a frame is the low byte of its Seq, unless it
+// repeats a picture. The zero Fake opens and then sends nothing.
 type Fake struct {
 	Runs []Run
 
-	mu     sync.Mutex
-	opened int
-	open   int
-	seq    uint64
+	mu      sync.Mutex
+	opened  int
+	open    int
+	seq     uint64
+	picture byte // every byte of the last frame
 }
 
-// Run is the script of one opening. When its Steps are used up the source is
-// frozen.
+// Run is the script of one opening. When its Steps are used up the source
+// sends nothing more.
 type Run struct {
 	OpenErr error
 	Steps   []Step
@@ -86,11 +95,15 @@ func (f *Fake) StillOpen() int {
 	return f.open
 }
 
-func (f *Fake) nextSeq() uint64 {
+// next is the number of the step's frame, and every byte of its picture.
+func (f *Fake) next(s Step) (seq uint64, picture byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.seq++
-	return f.seq
+	f.seq += 1 + s.Skip
+	if !s.Same {
+		f.picture = byte(f.seq)
+	}
+	return f.seq, f.picture
 }
 
 type fakeSource struct {
@@ -131,11 +144,12 @@ func (s *fakeSource) Read(ctx context.Context, f *capture.Frame) error {
 	if step.Err != nil {
 		return step.Err
 	}
-	f.Seq, f.At = s.fake.nextSeq(), time.Now()
+	seq, picture := s.fake.next(step)
+	f.Seq, f.At = seq, time.Now()
 	f.Format, f.Width, f.Height, f.Stride = capture.Gray, 4, 2, 4
 	f.Data = f.Data[:0]
 	for range 8 {
-		f.Data = append(f.Data, byte(f.Seq))
+		f.Data = append(f.Data, picture)
 	}
 	return nil
 }
