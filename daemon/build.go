@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"facerecd/capture"
@@ -142,13 +143,14 @@ func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
 	ids, box := &event.IDs{}, capture.NewMailbox()
 	slug := config.Slug(c.Name)
 	p.cameras = append(p.cameras, &capture.Camera{
-		Name: c.Name, Box: box, Log: d.Log,
+		Name: c.Name, Box: box, Log: d.Log, FrozenAfter: frozenAfter(c),
 		Open: source.Open(source.Spec{
 			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Hold: c.Hold, Loop: true, Log: d.Log,
 		}),
 	})
 	p.pipelines = append(p.pipelines, &Pipeline{
 		Camera: c.Name, Box: box, Engine: engine, Decoder: decoder,
+		Turner: inference.Turner{Turn: inference.Turn{Degrees: c.Rotate, Mirror: c.Mirror}},
 		Tracker: &track.Tracker{
 			Gallery: p.roster.Gallery, Policy: p.policy, MinSeen: d.Config.Match.MinSeen,
 			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
@@ -166,6 +168,15 @@ func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
 		Log: d.Log, LogFaces: d.Config.Log.Faces,
 	})
 	return nil
+}
+
+// frozenAfter is the camera's FrozenAfter: what stands still on purpose never
+// counts as frozen.
+func frozenAfter(c config.Camera) time.Duration {
+	if c.FrozenAfter == 0 || !strings.HasPrefix(c.Source, "/dev/") {
+		return -1
+	}
+	return c.FrozenAfter
 }
 
 // engine opens the models once more.

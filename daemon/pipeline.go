@@ -13,6 +13,7 @@ import (
 	"facerecd/daemon/event"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
+	"facerecd/inference"
 )
 
 const (
@@ -30,6 +31,7 @@ type Pipeline struct {
 	Box     *capture.Mailbox
 	Engine  *Engine
 	Decoder jpeg.Decoder
+	Turner  inference.Turner // sets each frame upright, before anything looks at it
 	Tracker *track.Tracker
 	Names   func(person string) (name string, ok bool)
 	Record  func(event.Event) error  // stores an event
@@ -38,7 +40,7 @@ type Pipeline struct {
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
 
-	frame   [2]int // size of the last frame
+	frame   [2]int // size of the last frame, as turned
 	held    []event.Event
 	lost    atomic.Uint64
 	present mqtt.Present
@@ -98,6 +100,7 @@ func (p *Pipeline) process(f *capture.Frame) error {
 	if err != nil {
 		return fmt.Errorf("read frame: %w", err)
 	}
+	view = p.Turner.View(view)
 	p.frame = [2]int{view.Width, view.Height}
 	found, err := p.Engine.Detect(view)
 	if err != nil {

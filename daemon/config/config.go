@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"facerecd/capture"
 )
 
 // Config is everything that can be set. Load returns a checked one, which is
@@ -63,12 +65,17 @@ type MQTTTLS struct {
 
 // Camera is one camera, or a recording that is played as one.
 type Camera struct {
-	Name   string        `yaml:"name"`
-	Source string        `yaml:"source"` // device, photo, folder of photos, .mjpeg file
-	Width  int           `yaml:"width"`  // pixels
-	Height int           `yaml:"height"`
-	FPS    float64       `yaml:"fps"`  // 1..120
-	Hold   time.Duration `yaml:"hold"` // how long each photo of a folder is shown
+	Name        string        `yaml:"name"`
+	Source      string        `yaml:"source"` // see source.Check
+	Width       int           `yaml:"width"`  // pixels, before the picture is turned
+	Height      int           `yaml:"height"`
+	FPS         float64       `yaml:"fps"`          // 1..120
+	Format      string        `yaml:"format"`       // yuyv, nv12, yu12, grey or mjpeg; "" for the best
+	Exposure    time.Duration `yaml:"exposure"`     // of each picture; 0 for automatic
+	Rotate      int           `yaml:"rotate"`       // clockwise degrees for people to stand upright: 0, 90, 180, 270
+	Mirror      bool          `yaml:"mirror"`       // left for right, after it was rotated
+	FrozenAfter time.Duration `yaml:"frozen_after"` // of one and the same picture; 0 for never
+	Hold        time.Duration `yaml:"hold"`         // how long each photo of a folder is shown
 }
 
 // Match is when a face counts as somebody's.
@@ -103,7 +110,7 @@ func Default() Config {
 // DefaultCamera returns what an entry of cameras is before its keys are read;
 // it lacks a name and a source.
 func DefaultCamera() Camera {
-	return Camera{Width: 640, Height: 480, FPS: 10, Hold: 3 * time.Second}
+	return Camera{Width: 640, Height: 480, FPS: 10, FrozenAfter: capture.DefaultFrozenAfter, Hold: 3 * time.Second}
 }
 
 // String lists every key with its value on one line, without any password.

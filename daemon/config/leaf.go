@@ -98,22 +98,28 @@ func (l leaf) set(text string) error {
 }
 
 // shown is the leaf's value for people, without the password that an address
-// may carry before it has been checked.
+// may carry.
 func (l leaf) shown() string {
-	text := fmt.Sprint(l.value.Interface())
-	if level, ok := l.value.Interface().(slog.Level); ok {
-		text = strings.ToLower(level.String())
-	}
-	if l.path == "mqtt.broker" && strings.Contains(text, "@") {
-		u, err := url.Parse(text)
-		if err != nil || u.User == nil {
-			return "(hidden)"
+	switch v := l.value.Interface().(type) {
+	case slog.Level:
+		return strings.ToLower(v.String())
+	case string:
+		if l.path == "mqtt.broker" || strings.HasSuffix(l.path, ".source") && strings.Contains(v, "://") {
+			return shownAddress(v)
 		}
-		u.User = url.User("(hidden)")
-		return u.Scheme + "://(hidden)@" + u.Host + u.Path
+		return strconv.Quote(v)
 	}
-	if l.value.Kind() == reflect.String {
+	return fmt.Sprint(l.value.Interface())
+}
+
+// shownAddress quotes text, unless a password may be in it: it has not been
+// checked yet.
+func shownAddress(text string) string {
+	if !strings.ContainsAny(text, "@?") {
 		return strconv.Quote(text)
 	}
-	return text
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		return u.Scheme + "://(hidden)@" + u.Host + u.Path
+	}
+	return "(hidden)"
 }

@@ -130,22 +130,39 @@ func (k *checker) cameras(cameras []Camera) {
 		} else {
 			k.name(path, c.Name, i, topics)
 		}
-		switch {
-		case c.Source == "":
-			k.need(false, "%s.source: missing: name a device as in /dev/video0, a photo, a folder of photos or an .mjpeg file", path)
-		case strings.Contains(c.Source, "://"):
-			k.need(false, "%s.source: network addresses are not read: name a device, a photo, a folder of photos or an .mjpeg file", path)
-		default:
-			source := filepath.Clean(c.Source)
-			other, taken := sources[source]
-			k.need(!taken, "%s.source: %q is the source of cameras[%d] too: only one can open it", path, c.Source, other)
-			sources[source] = i
-		}
+		k.source(path, c.Source, i, sources)
 		k.need(64 <= c.Width && c.Width <= 8192, "%s.width: %d: set 64 to 8192 pixels", path, c.Width)
 		k.need(64 <= c.Height && c.Height <= 8192, "%s.height: %d: set 64 to 8192 pixels", path, c.Height)
 		k.need(1 <= c.FPS && c.FPS <= 120, "%s.fps: %v: set 1 to 120 frames a second", path, c.FPS)
+		k.need(slices.Contains([]string{"", "yuyv", "nv12", "yu12", "grey", "mjpeg"}, c.Format),
+			"%s.format: %q: use yuyv, nv12, yu12, grey or mjpeg, or leave it empty for the best", path, c.Format)
+		k.need(c.Exposure == 0 || 100*time.Microsecond <= c.Exposure && c.Exposure <= time.Second,
+			"%s.exposure: %v: set 100us to 1s, or 0s for automatic", path, c.Exposure)
+		k.need(slices.Contains([]int{0, 90, 180, 270}, c.Rotate), "%s.rotate: %d: set 0, 90, 180 or 270 degrees, clockwise", path, c.Rotate)
+		k.need(c.FrozenAfter == 0 || time.Second <= c.FrozenAfter && c.FrozenAfter <= 24*time.Hour,
+			"%s.frozen_after: %v: set 1s to 24h, or 0s for never", path, c.FrozenAfter)
 		k.need(10*time.Millisecond <= c.Hold && c.Hold <= time.Hour, "%s.hold: %v: set 10ms to 1h", path, c.Hold)
 	}
+}
+
+// source checks that the camera's source can be one, and is its own. Like
+// broker it never quotes a password.
+func (k *checker) source(path, s string, i int, sources map[string]int) {
+	if s == "" {
+		k.need(false, "%s.source: missing: name a device as in /dev/video0, a photo, a folder of photos or an .mjpeg file", path)
+		return
+	}
+	if strings.Contains(s, "://") {
+		k.need(false, "%s.source: network addresses are not read: name a device, a photo, a folder of photos or an .mjpeg file", path)
+		return
+	}
+	same := s
+	if !strings.Contains(s, "://") {
+		same = filepath.Clean(s)
+	}
+	other, taken := sources[same]
+	k.need(!taken, "%s.source: %s is the source of cameras[%d] too: only one can open it", path, shownAddress(s), other)
+	sources[same] = i
 }
 
 // name checks that the camera's topics are its own.
