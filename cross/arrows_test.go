@@ -106,7 +106,7 @@ func wrongImport(s source, imported string) string {
 // or one of the leaves on which others build.
 func upOrLeaf(s source, target string) bool {
 	return strings.HasPrefix(s.pkg(), target+"/") ||
-		slices.Contains([]string{"capture/jpeg", "capture/still"}, target) ||
+		slices.Contains([]string{"capture/jpeg", "capture/still", "capture/mjpeg", "capture/stream"}, target) ||
 		s.pkg() == "capture/source" // which opens whichever camera a name stands for
 }
 

@@ -96,49 +96,74 @@ const (
 // inside segments), and the number of its scans. n is 0 when data ends first;
 // the error wraps ErrMalformed when what data begins with is no picture.
 func Extent(data []byte) (n, scans int, err error) {
-	switch {
-	case len(data) >= 2 && (data[0] != 0xFF || data[1] != markerSOI):
-		return 0, 0, ErrMalformed
-	case len(data) < 2:
-		return 0, 0, nil
+	var w Walk
+	n, err = w.End(data)
+	return n, w.scans, err
+}
+
+// Walk finds the end of a picture that arrives in pieces, and looks at each
+// byte once. The zero Walk is at the picture's beginning.
+type Walk struct {
+	at     int // where the walk goes on: a marker, or inside a scan's data
+	inScan bool
+	scans  int
+}
+
+// End is Extent for the picture that data begins with, of which there must be
+// at least as much as in the call before.
+func (w *Walk) End(data []byte) (n int, err error) {
+	if w.at == 0 {
+		switch {
+		case len(data) >= 2 && (data[0] != 0xFF || data[1] != markerSOI):
+			return 0, ErrMalformed
+		case len(data) < 2:
+			return 0, nil
+		}
+		w.at = 2
 	}
-	for at := 2; ; {
-		marker, _, next := segment(data, at)
+	for {
+		if w.inScan {
+			if w.at, w.inScan = entropyEnd(data, w.at); w.inScan {
+				return 0, nil
+			}
+		}
+		marker, _, next := segment(data, w.at)
 		switch {
 		case next == moreBytes:
-			return 0, scans, nil
+			return 0, nil
 		case next == notAMarker:
-			return 0, scans, ErrMalformed
+			return 0, ErrMalformed
 		case marker == markerEOI:
-			return next, scans, nil
+			return next, nil
 		}
-		at = next
+		w.at = next
 		if marker == markerSOS {
-			scans++
-			if at = entropyEnd(data, at); at < 0 {
-				return 0, scans, nil
-			}
+			w.scans++
+			w.inScan = true
 		}
 	}
 }
 
 // entropyEnd is the offset of the first marker after the entropy-coded data at
-// data[at:], in which 0xFF is followed by 0 or by a restart marker; -1 when
-// data ends first.
-func entropyEnd(data []byte, at int) int {
+// data[at:], in which 0xFF is followed by 0 or by a restart marker. When data
+// ends first, more is true, and the offset is where to go on.
+func entropyEnd(data []byte, at int) (end int, more bool) {
 	for {
 		i := bytes.IndexByte(data[at:], 0xFF)
-		if i < 0 || at+i+1 == len(data) {
-			return -1
+		if i < 0 {
+			return len(data), true
 		}
 		at += i
+		if at+1 == len(data) {
+			return at, true
+		}
 		switch m := data[at+1]; {
 		case m == 0xFF: // a fill byte
 			at++
 		case m == 0, m >= markerRST0 && m <= markerRST7:
 			at += 2
 		default:
-			return at
+			return at, false
 		}
 	}
 }
