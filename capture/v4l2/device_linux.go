@@ -13,26 +13,29 @@ import (
 	"facerecd/capture/jpeg"
 )
 
-// driver is a camera as the kernel shows it; node is the real one.
+// driver is a camera as the kernel shows it; node is the real one. One
+// goroutine at a time calls it, but for Wake.
 type driver interface {
-	Formats() []fourcc
-	Sizes(fourcc) []sizes                          // empty when the driver does not say
-	MaxRate(f fourcc, width, height int) float64   // 0 when the driver does not say
-	SetFormat(f fourcc, width, height int) error   // the driver may choose another one
-	Format() (pixFormat, error)                    // what it chose
-	SetRate(fps float64) error                     // the nearest one is set
-	Start(buffers int) error                       // of the stream
-	Wait(d time.Duration) error                    // until there may be a frame, for d at most
-	Dequeue() (data []byte, index uint32, _ error) // unix.EAGAIN when there is no frame; data is valid until Release
-	Release(index uint32) error                    // gives the buffer back to be filled
-	Close() error                                  // stops the stream too; no other call is in progress
+	FollowSignal() error                                      // of an HDMI input
+	Ask(func(settings) error) error                           // before Start
+	SetFormat(f fourcc, width, height int) (pixFormat, error) // returns what the driver chose
+	SetRate(fps float64) (float64, error)                     // the nearest one is set and returned
+	Start(buffers int) error                                  // of the stream
+	Wait(limit time.Duration) error                           // until there may be a frame, or Wake
+	Wake()                                                    // ends a Wait, or else the next one
+	Dequeue() (picture, error)                                // unix.EAGAIN when there is none
+	Release(index uint32) error                               // gives the buffer back to be filled
+	Alive() error                                             // whether the camera is still there
+	Close() error                                             // stops the stream, too
 }
 
-// pixFormat is the part of struct v4l2_pix_format that matters here.
-type pixFormat struct {
-	fourcc        fourcc
-	width, height int // pixels
-	stride        int // bytesperline, of the first plane; 0 when compressed
+// picture is a buffer that the driver has filled.
+type picture struct {
+	data    []byte // the driver's memory, valid until Release
+	index   uint32
+	seq     uint32        // the driver's count
+	age     time.Duration // since it was taken; negative when the driver does not say
+	damaged bool          // the driver says so
 }
 
 const (
@@ -42,21 +45,18 @@ const (
 	// buffers is enough to keep the camera going while one is copied and one
 	// is waiting for a reader that is late.
 	buffers = 4
-
-	// slice bounds the time that Read spends in one system call, and so the
-	// time that it takes to notice its context, Close and the deadline.
-	slice = 50 * time.Millisecond
 )
 
 // device is an open camera that streams.
 type device struct {
-	path       string
+	source     string // for errors
 	driver     driver
 	layout     capture.Format
 	format     pixFormat
 	size       int // bytes of a whole uncompressed frame
 	stallAfter time.Duration
-	seq        uint64
+	count      sequence
+	at         time.Time // of the last frame
 	once       sync.Once
 	closed     chan struct{} // closed by Close, to end a Read in progress
 	idle       chan struct{} // holds a token while no Read is in progress
@@ -64,38 +64,45 @@ type device struct {
 
 var _ capture.Source = (*device)(nil)
 
-// Open opens the camera at path (a device node, or a link to one such as those
-// in /dev/v4l/by-id), agrees with it on a format and starts the stream. Errors
-// wrap capture.ErrNotFound, ErrPermission, ErrBusy or ErrUnplugged when that
-// is why.
-func Open(ctx context.Context, path string, o Options) (capture.Source, error) {
+// Open opens the camera that source names (see Find), agrees with it on a
+// format and starts the stream. Errors wrap capture.ErrNotFound, ErrPermission,
+// ErrBusy, ErrUnplugged or ErrUnsupported when that is why.
+func Open(ctx context.Context, source string, o Options) (capture.Source, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	path, err := Find("/", source)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", source, err)
+	}
 	n, err := openNode(path)
 	if err != nil {
-		return nil, failure("open", path, err)
+		return nil, failure("open", source, err)
 	}
-	return start(n, path, o)
+	return start(n, source, o)
 }
 
 // start agrees on a format and starts the stream. It closes d when it fails.
-func start(d driver, path string, o Options) (*device, error) {
-	c, err := negotiate(d, path, o)
+func start(d driver, source string, o Options) (_ *device, err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
+	c, err := negotiate(d, source, o)
 	if err != nil {
-		return nil, errors.Join(err, d.Close())
+		return nil, err
 	}
 	if err := d.Start(buffers); err != nil {
-		err = failure("start", path, err)
 		if errors.Is(err, unix.ENOSPC) { // what uvcvideo says for it
 			err = fmt.Errorf("%w: USB has no room for its data: ask for a smaller picture or fewer frames, or use another port", err)
 		}
-		return nil, errors.Join(err, d.Close())
+		return nil, c.failure("start", err)
 	}
 	return c, nil
 }
 
-func negotiate(d driver, path string, o Options) (*device, error) {
+func negotiate(d driver, source string, o Options) (*device, error) {
 	if o.Width <= 0 || o.Height <= 0 {
 		o.Width, o.Height = defaultWidth, defaultHeight
 	}
@@ -105,75 +112,60 @@ func negotiate(d driver, path string, o Options) (*device, error) {
 	if o.StallAfter <= 0 {
 		o.StallAfter = capture.DefaultStallAfter
 	}
-	m, err := choose(d, o.Width, o.Height, o.FPS)
-	if err != nil {
-		return nil, fmt.Errorf("set up %s: %w", path, err)
-	}
-	if err := d.SetFormat(m.fourcc, m.width, m.height); err != nil {
-		return nil, failure("set the format of", path, err)
-	}
-	got, err := d.Format()
-	if err != nil {
-		return nil, failure("read the format of", path, err)
-	}
 	c := &device{
-		path: path, driver: d, format: got, stallAfter: o.StallAfter,
+		source: source, driver: d, stallAfter: o.StallAfter,
 		closed: make(chan struct{}), idle: make(chan struct{}, 1),
 	}
 	c.idle <- struct{}{}
-	if err := c.layOut(); err != nil {
-		return nil, fmt.Errorf("set up %s for %v: %w", path, m, err)
+
+	if err := d.FollowSignal(); err != nil {
+		return nil, c.failure("set up", err)
+	}
+	var exposureErr error
+	err := d.Ask(func(s settings) error {
+		m, err := choose(s, o)
+		if err != nil {
+			return fmt.Errorf("set up %s: %w", source, err)
+		}
+		// First, as it is refused when another program streams; nothing of
+		// that one's may change.
+		if c.format, err = d.SetFormat(m.fourcc, m.width, m.height); err != nil {
+			return c.failure("set the format of", err)
+		}
+		if c.layout, c.size, err = c.format.layOut(); err == nil && o.Format != "" && c.layout != m.layout {
+			err = fmt.Errorf("%w as %s: the driver chose %v: leave the format empty", capture.ErrUnsupported, o.Format, c.format.fourcc)
+		}
+		if err != nil {
+			return fmt.Errorf("set up %s for %v: %w", source, m, err)
+		}
+		exposureErr = expose(s, o.Exposure)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	// Drivers that know one rate only refuse to be told: the frames come as
 	// they come, and the mailbox skips what is too much.
-	rateErr := d.SetRate(o.FPS)
+	rate, rateErr := d.SetRate(o.FPS)
 	if o.Log != nil {
-		o.Log.Debug("camera set up", "source", path, "format", got.fourcc.String(),
-			"width", got.width, "height", got.height, "stride", c.format.stride, "rate_err", rateErr)
+		f := c.format
+		o.Log.Debug("camera set up", "source", source, "format", f.fourcc.String(), "width", f.width, "height", f.height,
+			"stride", f.stride, "rate", rate, "rate_err", rateErr)
+		if exposureErr != nil {
+			o.Log.Warn("camera cannot be given the exposure", "source", source, "exposure", o.Exposure, "err", exposureErr)
+		}
+		if f.field.interlaced() {
+			o.Log.Warn("camera sends interlaced pictures: what moves has combed edges", "source", source,
+				"hint", "set it, or what feeds it, to a progressive mode")
+		}
 	}
 	return c, nil
 }
 
-// layOut finds how long a whole frame of the format is.
-func (c *device) layOut() error {
-	f := &c.format
-	layout, ok := layoutOf(f.fourcc)
-	if !ok {
-		return fmt.Errorf("the driver chose %v; what can be read is %s", f.fourcc, readable())
-	}
-	c.layout = layout
-	if f.width < 1 || f.height < 1 || f.width > 1<<14 || f.height > 1<<14 {
-		return fmt.Errorf("the driver chose a picture of %dx%d", f.width, f.height)
-	}
-	row, chroma := f.width, 0
-	switch layout {
-	case capture.JPEG:
-		f.stride = 0
-		return nil
-	case capture.YUYV:
-		row = (f.width + 1) / 2 * 4
-	}
-	if f.stride == 0 { // some drivers leave it out when the rows are tight
-		f.stride = row
-	}
-	if f.stride < row || f.stride > 1<<17 {
-		return fmt.Errorf("the driver states rows of %d bytes for %d pixels", f.stride, f.width)
-	}
-	switch layout { // the chroma planes follow; their rows are as padded as the luma's
-	case capture.NV12:
-		chroma = f.stride * ((f.height + 1) / 2)
-	case capture.I420:
-		chroma = 2 * ((f.stride + 1) / 2) * ((f.height + 1) / 2)
-	}
-	c.size = f.stride*f.height + chroma
-	return nil
-}
-
 var errClosed = errors.New("read camera: it is closed")
 
-// Read implements capture.Source. A frame's At is the time at which it was
-// fetched and its Seq counts those, for webcam v0.6.1 gives neither the
-// driver's timestamp nor its sequence number.
+// Read implements capture.Source. A frame's At is when the driver took it, and
+// its Seq is the driver's count, from an arbitrary number on.
 func (c *device) Read(ctx context.Context, f *capture.Frame) error {
 	select {
 	case <-c.closed:
@@ -181,6 +173,7 @@ func (c *device) Read(ctx context.Context, f *capture.Frame) error {
 	case <-c.idle:
 		defer func() { c.idle <- struct{}{} }()
 	}
+	defer context.AfterFunc(ctx, c.driver.Wake)()
 	deadline := time.Now().Add(c.stallAfter)
 	for {
 		select {
@@ -190,46 +183,80 @@ func (c *device) Read(ctx context.Context, f *capture.Frame) error {
 			return ctx.Err()
 		default:
 		}
-		data, index, err := c.driver.Dequeue()
+		p, err := c.driver.Dequeue()
 		switch {
 		case err == nil:
-			return c.take(data, index, f)
-		case errors.Is(err, unix.EINTR):
-			continue
+			return c.take(p, f)
 		case !errors.Is(err, unix.EAGAIN):
-			return failure("read", c.path, err)
+			return c.failure("read", err)
 		}
 		left := time.Until(deadline)
 		if left <= 0 {
-			return fmt.Errorf("read %s: %w: none in %v", c.path, capture.ErrStalled, c.stallAfter)
+			return fmt.Errorf("read %s: %w: none in %v", c.source, capture.ErrStalled, c.stallAfter)
 		}
-		if err := c.driver.Wait(min(slice, left)); err != nil && !errors.Is(err, unix.EINTR) {
-			return failure("wait for", c.path, err)
+		if err := c.driver.Wait(left); err != nil {
+			return c.failure("read", err)
 		}
 	}
 }
 
 // take copies the driver's buffer into f and gives the buffer back.
-func (c *device) take(data []byte, index uint32, f *capture.Frame) error {
-	c.seq++
-	f.Seq, f.At = c.seq, time.Now()
+func (c *device) take(p picture, f *capture.Frame) error {
+	c.at = p.taken(time.Now(), c.at)
+	f.Seq, f.At = c.count.next(p.seq), c.at
 	f.Format, f.Width, f.Height, f.Stride = c.layout, c.format.width, c.format.height, c.format.stride
-	n := len(data)
+	n, data := len(p.data), p.data
 	if c.size > 0 {
 		data = data[:min(n, c.size)] // without what the driver adds to fill a page
 	}
-	f.Data = append(f.Data[:0], data...)
-	if err := c.driver.Release(index); err != nil {
-		return failure("read", c.path, err)
+	if !p.damaged {
+		f.Data = append(f.Data[:0], data...)
+	}
+	if err := c.driver.Release(p.index); err != nil {
+		return c.failure("read", err)
 	}
 	switch {
+	case p.damaged:
+		return fmt.Errorf("read %s: %w: the driver says so", c.source, capture.ErrBadFrame)
 	case n < c.size:
-		return fmt.Errorf("read %s: %w: %d of %d bytes", c.path, capture.ErrBadFrame, n, c.size)
+		return fmt.Errorf("read %s: %w: %d of %d bytes", c.source, capture.ErrBadFrame, n, c.size)
 	case c.layout == capture.JPEG && !jpeg.Complete(f.Data):
 		// The kernel does not tell when a compressed frame was cut short.
-		return fmt.Errorf("read %s: %w: %d bytes without the end of a picture", c.path, capture.ErrBadFrame, n)
+		return fmt.Errorf("read %s: %w: %d bytes without the end of a picture", c.source, capture.ErrBadFrame, n)
 	}
 	return nil
+}
+
+// taken is when the picture was taken, after last and with a monotonic
+// reading: a wall clock that is set does not move it. Some drivers give
+// nonsense; then it is now.
+func (p picture) taken(now, last time.Time) time.Time {
+	const oldest = 5 * time.Second // the buffers' worth of frames of a camera that barely streams
+	if at := now.Add(-p.age); p.age >= 0 && p.age <= oldest && at.After(last) {
+		return at
+	}
+	return now
+}
+
+// sequence makes the driver's count, which may start anywhere and wraps, one
+// that goes up with each frame.
+type sequence struct {
+	begun bool
+	last  uint32
+	count uint64
+}
+
+func (s *sequence) next(seq uint32) uint64 {
+	// A count that stands still, goes back, or leaps by more frames than a
+	// camera can lose before it is stalled, says nothing.
+	const leap = 10_000
+	step := seq - s.last
+	if !s.begun || step == 0 || step > leap {
+		step = 1
+	}
+	s.begun, s.last = true, seq
+	s.count += uint64(step)
+	return s.count
 }
 
 // Close implements capture.Source. No Read is in progress, and the camera is
@@ -237,35 +264,54 @@ func (c *device) take(data []byte, index uint32, f *capture.Frame) error {
 func (c *device) Close() (err error) {
 	c.once.Do(func() {
 		close(c.closed)
+		c.driver.Wake()
 		<-c.idle
 		if err = c.driver.Close(); err != nil {
-			err = fmt.Errorf("close %s: %w", c.path, err)
+			err = fmt.Errorf("close %s: %w", c.source, err)
 		}
 	})
 	return err
 }
 
-// failure wraps a system call's error with what was done and, when its number
-// tells, with capture's reason.
-func failure(did, path string, err error) error {
-	var reason error
-	var errno unix.Errno
-	if errors.As(err, &errno) {
-		switch errno {
-		case unix.ENODEV, unix.ENXIO, unix.EIO, unix.EPIPE:
-			reason = capture.ErrUnplugged
-		case unix.EBUSY:
-			reason = capture.ErrBusy
-		case unix.EACCES, unix.EPERM:
-			reason = capture.ErrPermission
-		case unix.ENOENT:
-			reason = capture.ErrNotFound
-		case unix.ETIMEDOUT:
-			reason = capture.ErrStalled
+// failure is the function failure for a camera that is open: what looks like a
+// broken stream may be one, or else a camera that is gone.
+func (c *device) failure(did string, err error) error {
+	if errors.Is(reason(err), capture.ErrStream) {
+		if gone := c.driver.Alive(); gone != nil {
+			return fmt.Errorf("%s %s: %w: %w", did, c.source, capture.ErrUnplugged, err)
 		}
 	}
-	if reason == nil {
-		return fmt.Errorf("%s %s: %w", did, path, err)
+	return failure(did, c.source, err)
+}
+
+// failure wraps a system call's error with what was done and, when its number
+// tells, with capture's reason.
+func failure(did, source string, err error) error {
+	if why := reason(err); why != nil {
+		return fmt.Errorf("%s %s: %w: %w", did, source, why, err)
 	}
-	return fmt.Errorf("%s %s: %w: %w", did, path, reason, err)
+	return fmt.Errorf("%s %s: %w", did, source, err)
+}
+
+// reason is capture's word for a system call's error, nil when there is none.
+func reason(err error) error {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return nil
+	}
+	switch errno {
+	case unix.ENODEV, unix.ENXIO, unix.ESHUTDOWN:
+		return capture.ErrUnplugged
+	case unix.EIO, unix.EPIPE, unix.EPROTO, unix.EILSEQ:
+		return capture.ErrStream
+	case unix.EBUSY:
+		return capture.ErrBusy
+	case unix.EACCES, unix.EPERM:
+		return capture.ErrPermission
+	case unix.ENOENT:
+		return capture.ErrNotFound
+	case unix.ETIMEDOUT:
+		return capture.ErrStalled
+	}
+	return nil
 }

@@ -3,49 +3,44 @@ package v4l2
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"sync"
 	"time"
-	"unsafe"
 
-	"github.com/blackjack/webcam"
-	"github.com/blackjack/webcam/ioctl"
 	"golang.org/x/sys/unix"
+
+	"facerecd/capture"
 )
 
-// node is a camera read through blackjack/webcam, with repairs of what
-// v0.6.1 gets wrong. Each says when it can go.
-//
-// Repair: webcam keeps its file descriptor to itself, and some of the repairs
-// need one. V4L2 lets a device be opened more than once, and what they ask for
-// (capabilities, format, readiness) is the device's and not the descriptor's,
-// so the node has a second one of its own. Only the first may stop the
-// stream. It can go when webcam hands its descriptor out.
+// node is a device node of the kernel's. One descriptor asks, sets and streams,
+// but for what webcam asks (settings), which closes its own before the stream
+// begins.
 type node struct {
-	cam     *webcam.Webcam
-	control int // the second descriptor
+	path    string
+	fd      int
+	buffers [][]byte // mapped
+	on      bool     // the stream
+
+	mu   sync.Mutex // Wake comes from other goroutines, and may come late
+	wake int        // an eventfd, which ends a Wait; -1 once closed
 }
 
 var _ driver = (*node)(nil)
 
 func openNode(path string) (*node, error) {
-	control, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkCapabilities(control); err != nil {
-		return nil, errors.Join(err, unix.Close(control))
+	if err := checkCapabilities(fd); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
 	}
-	cam, err := webcam.Open(path)
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
 	if err != nil {
-		return nil, errors.Join(err, unix.Close(control))
+		return nil, errors.Join(fmt.Errorf("make an eventfd: %w", err), unix.Close(fd))
 	}
-	return &node{cam: cam, control: control}, nil
+	return &node{path: path, fd: fd, wake: wake}, nil
 }
 
-// checkCapabilities repairs webcam's check, which looks at what the whole
-// camera can do and so accepts its metadata nodes. It can go when webcam reads
-// device_caps.
 func checkCapabilities(fd int) error {
 	caps, err := queryCapabilities(fd)
 	switch {
@@ -53,157 +48,24 @@ func checkCapabilities(fd int) error {
 		return fmt.Errorf("it is no camera: %w", err)
 	case err != nil:
 		return err
+	case caps&(capVideoM2M|capVideoM2MMPlane) != 0:
+		return fmt.Errorf("%w: it converts pictures and takes none: `facerecd doctor` lists the cameras", capture.ErrUnsupported)
+	case caps&capIOMC != 0:
+		return fmt.Errorf("%w: it is a raw CSI sensor: use `source: csi`", capture.ErrUnsupported)
 	case caps&capVideoCapture == 0 && caps&capVideoCaptureMPlane != 0:
-		return errors.New("the camera delivers multi-planar buffers, which cannot be read")
+		return fmt.Errorf("%w: its buffers have several planes: use `source: csi` for a camera at the board's connector, or a USB camera", capture.ErrUnsupported)
 	case caps&capVideoCapture == 0:
-		return errors.New("this node of the camera delivers no pictures: use the one with the lowest number")
+		return fmt.Errorf("%w: this node delivers no pictures: use the one with the lowest number", capture.ErrUnsupported)
 	case caps&capStreaming == 0:
-		return errors.New("the camera cannot stream")
+		return fmt.Errorf("%w: it cannot stream", capture.ErrUnsupported)
 	}
 	return nil
-}
-
-func (n *node) Formats() []fourcc {
-	var list []fourcc
-	for f := range n.cam.GetSupportedFormats() {
-		list = append(list, fourcc(f))
-	}
-	slices.Sort(list)
-	return list
-}
-
-func (n *node) Sizes(f fourcc) []sizes {
-	var list []sizes
-	for _, s := range n.cam.GetSupportedFrameSizes(webcam.PixelFormat(f)) {
-		// A continuous range comes as zeros (webcam does not read it), which
-		// is what the zero sizes stands for.
-		list = append(list, sizes{
-			int(s.MinWidth), int(s.MaxWidth), int(s.StepWidth),
-			int(s.MinHeight), int(s.MaxHeight), int(s.StepHeight),
-		})
-	}
-	return list
-}
-
-func (n *node) MaxRate(f fourcc, width, height int) float64 {
-	var most float64
-	for _, r := range n.cam.GetSupportedFramerates(webcam.PixelFormat(f), uint32(width), uint32(height)) {
-		// These are intervals: the shortest one is the highest rate.
-		if r.MinNumerator > 0 {
-			most = max(most, float64(r.MinDenominator)/float64(r.MinNumerator))
-		}
-	}
-	return most
-}
-
-func (n *node) SetFormat(f fourcc, width, height int) error {
-	_, _, _, err := n.cam.SetImageFormat(webcam.PixelFormat(f), uint32(width), uint32(height))
-	return err
-}
-
-// Format repairs SetImageFormat, which returns the size that it was asked for
-// and not the one that the driver chose, and no bytes per line. It can go when
-// webcam returns the driver's answer.
-func (n *node) Format() (pixFormat, error) { return getFormat(n.control) }
-
-func (n *node) SetRate(fps float64) error { return n.cam.SetFramerate(float32(fps)) }
-
-// Start repairs two things in StartStreaming. It flattens the system's error
-// into text, from which it is recovered: that can go when webcam wraps it. And
-// when it fails half way it leaves the buffers mapped, which keeps the camera
-// open, and so busy, for as long as this process lives: that can go with
-// webcam's issue 70.
-func (n *node) Start(buffers int) error {
-	if err := n.cam.SetBufferCount(uint32(buffers)); err != nil {
-		return err
-	}
-	err := n.cam.StartStreaming()
-	if err == nil {
-		return nil
-	}
-	err = unflatten(err)
-	if !strings.HasPrefix(err.Error(), "Failed to map request buffers") {
-		// The kernel gave us the buffers, so that all mappings of the camera
-		// in this process are ours.
-		err = errors.Join(err, unmapAll(n.control))
-	}
-	return err
-}
-
-// unflatten finds the system's error at the end of an error's text.
-func unflatten(err error) error {
-	for _, errno := range []unix.Errno{
-		unix.EBUSY, unix.ENODEV, unix.ENXIO, unix.EIO, unix.EPIPE, unix.ENOSPC, unix.ENOMEM, unix.EINVAL, unix.EPERM, unix.ETIMEDOUT,
-	} {
-		if text, ok := strings.CutSuffix(err.Error(), errno.Error()); ok {
-			return fmt.Errorf("%s%w", text, errno)
-		}
-	}
-	return err
-}
-
-// Wait repairs WaitForFrame, which waits for whole seconds only. It polls the
-// second descriptor, and answers early rather than late: whether there is a
-// frame is for Dequeue to say. It can go when webcam waits for milliseconds.
-func (n *node) Wait(d time.Duration) error {
-	fds := []unix.PollFd{{Fd: int32(n.control), Events: unix.POLLIN}}
-	ready, err := unix.Poll(fds, int(max(d.Milliseconds(), 1)))
-	if err != nil {
-		return err
-	}
-	if ready > 0 && fds[0].Revents&unix.POLLIN == 0 {
-		// A camera that is gone, as Dequeue will tell at once; or a driver
-		// (v4l2loopback) that tells the streaming descriptor only, which is
-		// then asked often.
-		time.Sleep(min(d, 5*time.Millisecond))
-	}
-	return nil
-}
-
-// Dequeue and Release repair ReadFrame, which gives the buffer back to the
-// driver before anybody has read it. It can go when ReadFrame copies.
-func (n *node) Dequeue() ([]byte, uint32, error) { return n.cam.GetFrame() }
-
-func (n *node) Release(index uint32) error { return n.cam.ReleaseFrame(index) }
-
-// Close stops the stream and closes the camera.
-//
-// webcam's StopStreaming unmaps the buffers before the stream is off, and only
-// the descriptor that it hides could turn it off before (the kernel answers
-// EBUSY to the second one). What makes that harmless: a device calls Close
-// only while no Read is in progress, so nobody looks at the mappings; the
-// kernel keeps the pages while the camera writes to them; and closing the
-// descriptor turns the stream off in any case, also when StopStreaming gave
-// up. Nothing remains to be done here when webcam swaps the two.
-func (n *node) Close() error {
-	return errors.Join(n.cam.Close(), unix.Close(n.control))
-}
-
-// From linux/videodev2.h.
-const (
-	capVideoCapture       = 0x00000001
-	capVideoCaptureMPlane = 0x00001000
-	capStreaming          = 0x04000000
-	capDeviceCaps         = 0x80000000
-
-	bufTypeVideoCapture = 1
-)
-
-// capability is struct v4l2_capability.
-type capability struct {
-	driver       [16]byte
-	card         [32]byte
-	busInfo      [32]byte
-	version      uint32
-	capabilities uint32
-	deviceCaps   uint32
-	reserved     [3]uint32
 }
 
 // queryCapabilities is what this node of the device can do.
 func queryCapabilities(fd int) (uint32, error) {
 	var c capability
-	if err := control(fd, ioctl.IoR('V', 0, unsafe.Sizeof(c)), unsafe.Pointer(&c)); err != nil {
+	if err := control(fd, requestQueryCap(), &c); err != nil {
 		return 0, err
 	}
 	if c.capabilities&capDeviceCaps != 0 {
@@ -212,37 +74,141 @@ func queryCapabilities(fd int) (uint32, error) {
 	return c.capabilities, nil
 }
 
-// imageFormat is struct v4l2_format with its member pix of the union fmt. The
-// union has pointers in other members, and so a pointer's alignment.
-type imageFormat struct {
-	kind uint32
-	fmt  struct {
-		_                                                          [0]uintptr
-		width, height, pixelformat, field, bytesperline, sizeimage uint32
-		_                                                          [200 - 6*4]byte
-	}
+func (n *node) Alive() error {
+	_, err := queryCapabilities(n.fd)
+	return err
 }
 
-func getFormat(fd int) (pixFormat, error) {
-	f := imageFormat{kind: bufTypeVideoCapture}
-	if err := control(fd, ioctl.IoRW('V', 4, unsafe.Sizeof(f)), unsafe.Pointer(&f)); err != nil {
+func (n *node) SetFormat(f fourcc, width, height int) (pixFormat, error) {
+	s := imageFormat{kind: bufTypeVideoCapture}
+	s.fmt.width, s.fmt.height, s.fmt.pixelformat, s.fmt.field = uint32(width), uint32(height), uint32(f), uint32(fieldNone)
+	if err := control(n.fd, requestSetFormat(), &s); err != nil {
 		return pixFormat{}, err
 	}
 	return pixFormat{
-		fourcc: fourcc(f.fmt.pixelformat), width: int(f.fmt.width), height: int(f.fmt.height), stride: int(f.fmt.bytesperline),
+		fourcc: fourcc(s.fmt.pixelformat), width: int(s.fmt.width), height: int(s.fmt.height),
+		field: field(s.fmt.field), stride: int(s.fmt.bytesperline), bytes: int(s.fmt.sizeimage),
 	}, nil
 }
 
-// control is ioctl(2), again when a signal came in between.
-func control(fd int, request uintptr, arg unsafe.Pointer) error {
-	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(arg))
-		switch errno {
-		case 0:
-			return nil
-		case unix.EINTR:
-			continue
-		}
-		return errno
+func (n *node) SetRate(fps float64) (float64, error) {
+	p := streamParameters{kind: bufTypeVideoCapture, numerator: 1000, denominator: uint32(1000 * fps)}
+	if err := control(n.fd, requestSetParm(), &p); err != nil {
+		return 0, err
 	}
+	if p.numerator == 0 {
+		return 0, nil
+	}
+	return float64(p.denominator) / float64(p.numerator), nil
+}
+
+func (n *node) Start(count int) error {
+	req := requestBuffers{count: uint32(count), kind: bufTypeVideoCapture, memory: memoryMMAP}
+	if err := control(n.fd, requestBufs(), &req); err != nil {
+		return fmt.Errorf("request buffers: %w", err)
+	}
+	for i := range req.count { // it may be another number
+		b := buffer{index: i, kind: bufTypeVideoCapture, memory: memoryMMAP}
+		if err := control(n.fd, requestQueryBuf(), &b); err != nil {
+			return fmt.Errorf("query a buffer: %w", err)
+		}
+		mapped, err := unix.Mmap(n.fd, int64(b.offset), int(b.length), unix.PROT_READ, unix.MAP_SHARED)
+		if err != nil {
+			return fmt.Errorf("map a buffer: %w", err)
+		}
+		n.buffers = append(n.buffers, mapped)
+	}
+	if len(n.buffers) == 0 {
+		return errors.New("request buffers: the driver gave none")
+	}
+	for i := range n.buffers {
+		if err := n.Release(uint32(i)); err != nil {
+			return fmt.Errorf("queue a buffer: %w", err)
+		}
+	}
+	kind := int32(bufTypeVideoCapture)
+	if err := control(n.fd, requestStreamOn(), &kind); err != nil {
+		return fmt.Errorf("switch the stream on: %w", err)
+	}
+	n.on = true
+	return nil
+}
+
+func (n *node) Wait(limit time.Duration) error {
+	fds := []unix.PollFd{{Fd: int32(n.fd), Events: unix.POLLIN}, {Fd: int32(n.wake), Events: unix.POLLIN}}
+	// Rounded up, or the last millisecond before the limit is spent spinning.
+	ready, err := unix.Poll(fds, int((limit+time.Millisecond-1)/time.Millisecond))
+	switch {
+	case errors.Is(err, unix.EINTR), err == nil && ready == 0:
+		return nil
+	case err != nil:
+		return err
+	}
+	if fds[1].Revents != 0 {
+		var count [8]byte
+		_, _ = unix.Read(n.wake, count[:]) // resets it
+	}
+	if fds[0].Revents&unix.POLLIN == 0 && fds[0].Revents != 0 {
+		// Gone (POLLERR and POLLHUP), or the driver gave up (POLLERR).
+		if err := n.Alive(); err != nil {
+			return err
+		}
+		return unix.EIO
+	}
+	return nil
+}
+
+func (n *node) Wake() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.wake >= 0 {
+		_, _ = unix.Write(n.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) // can only fail when it is set already
+	}
+}
+
+func (n *node) Dequeue() (picture, error) {
+	b := buffer{kind: bufTypeVideoCapture, memory: memoryMMAP}
+	if err := control(n.fd, requestDequeue(), &b); err != nil {
+		return picture{}, err
+	}
+	if int(b.index) >= len(n.buffers) {
+		return picture{}, fmt.Errorf("the driver gave buffer %d of %d", b.index, len(n.buffers))
+	}
+	mapped := n.buffers[b.index]
+	return picture{
+		data: mapped[:min(int(b.bytesused), len(mapped))], index: b.index,
+		seq: b.sequence, age: b.age(), damaged: b.flags&bufFlagError != 0,
+	}, nil
+}
+
+// age is how long ago the driver stamped the buffer; negative when it does not
+// say.
+func (b *buffer) age() time.Duration {
+	var now unix.Timespec
+	if b.flags&bufFlagTimestampMask != bufFlagTimestampMonotonic || unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil {
+		return -1
+	}
+	return time.Duration(now.Nano() - b.timestamp.Nano())
+}
+
+func (n *node) Release(index uint32) error {
+	b := buffer{index: index, kind: bufTypeVideoCapture, memory: memoryMMAP}
+	return control(n.fd, requestQueue(), &b)
+}
+
+func (n *node) Close() error {
+	n.mu.Lock()
+	wake := n.wake
+	n.wake = -1
+	n.mu.Unlock()
+	var errs []error
+	if n.on {
+		kind := int32(bufTypeVideoCapture)
+		_ = control(n.fd, requestStreamOff(), &kind) // it fails for a camera that is gone; closing does it, too
+	}
+	for _, b := range n.buffers {
+		errs = append(errs, unix.Munmap(b))
+	}
+	n.buffers = nil
+	return errors.Join(append(errs, unix.Close(n.fd), unix.Close(wake))...)
 }

@@ -4,33 +4,53 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
-	"github.com/blackjack/webcam/ioctl"
 	"golang.org/x/sys/unix"
 
 	"facerecd/capture"
 )
 
 // The kernel finds out from the request number how large it takes the
-// structure to be; these are the numbers of linux/videodev2.h.
+// structure to be; these are the numbers of linux/videodev2.h on 64 bits.
 func TestRequestNumbersAreTheKernels(t *testing.T) {
-	if got := ioctl.IoR('V', 0, unsafe.Sizeof(capability{})); got != 0x80685600 {
-		t.Errorf("VIDIOC_QUERYCAP = %#x, want 0x80685600", got)
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Fatal("write down the numbers of this architecture")
+	}
+	for name, number := range map[string][2]uintptr{
+		"VIDIOC_QUERYCAP":         {requestQueryCap(), 0x80685600},
+		"VIDIOC_S_FMT":            {requestSetFormat(), 0xc0d05605},
+		"VIDIOC_REQBUFS":          {requestBufs(), 0xc0145608},
+		"VIDIOC_QUERYBUF":         {requestQueryBuf(), 0xc0585609},
+		"VIDIOC_QBUF":             {requestQueue(), 0xc058560f},
+		"VIDIOC_DQBUF":            {requestDequeue(), 0xc0585611},
+		"VIDIOC_STREAMON":         {requestStreamOn(), 0x40045612},
+		"VIDIOC_STREAMOFF":        {requestStreamOff(), 0x40045613},
+		"VIDIOC_S_PARM":           {requestSetParm(), 0xc0cc5616},
+		"VIDIOC_S_DV_TIMINGS":     {requestSetTimings(), 0xc0845657},
+		"VIDIOC_G_DV_TIMINGS":     {requestGetTimings(), 0xc0845658},
+		"VIDIOC_QUERY_DV_TIMINGS": {requestQueryTimings(), 0x80845663},
+	} {
+		if number[0] != number[1] {
+			t.Errorf("%s = %#x, want %#x", name, number[0], number[1])
+		}
 	}
 	var f imageFormat
-	size, at := uintptr(208), uintptr(8)
-	if unsafe.Sizeof(uintptr(0)) == 4 {
-		size, at = 204, 4
-	}
-	if unsafe.Sizeof(f) != size || unsafe.Offsetof(f.fmt) != at {
-		t.Errorf("struct v4l2_format has %d bytes and its union is at %d, want %d and %d", unsafe.Sizeof(f), unsafe.Offsetof(f.fmt), size, at)
-	}
-	if got, want := ioctl.IoRW('V', 4, size), uintptr(0xc0005604)|size<<16; got != want {
-		t.Errorf("VIDIOC_G_FMT = %#x, want %#x", got, want)
+	var b buffer
+	for name, offset := range map[string][2]uintptr{
+		"v4l2_format.fmt":       {unsafe.Offsetof(f.fmt), 8},
+		"v4l2_buffer.timestamp": {unsafe.Offsetof(b.timestamp), 24},
+		"v4l2_buffer.sequence":  {unsafe.Offsetof(b.sequence), 56},
+		"v4l2_buffer.m":         {unsafe.Offsetof(b.offset), 64},
+		"v4l2_buffer.length":    {unsafe.Offsetof(b.length), 72},
+	} {
+		if offset[0] != offset[1] {
+			t.Errorf("%s is at %d, want %d", name, offset[0], offset[1])
+		}
 	}
 }
 
@@ -70,68 +90,77 @@ func descriptors(t *testing.T) int {
 	return len(list)
 }
 
-func TestUnflattenFindsTheSystemsError(t *testing.T) {
-	err := unflatten(errors.New("Failed to start streaming: " + unix.ENOSPC.Error()))
-	if !errors.Is(err, unix.ENOSPC) || err.Error() != "Failed to start streaming: no space left on device" {
-		t.Errorf("unflatten = %v", err)
-	}
-	if plain := errors.New("Already streaming"); unflatten(plain) != plain {
-		t.Error("an error without a system's error was changed")
-	}
-}
-
-// webcam v0.6.1 leaves buffers mapped when it cannot start; what the kernel
-// would see is the same for any file.
-func TestUnmapAllRemovesTheMappingsOfOneFileOnly(t *testing.T) {
-	const size = 8192
-	open := func() (fd int, mapped []byte) {
-		fd, err := unix.MemfdCreate("buffers", unix.MFD_CLOEXEC)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { unix.Close(fd) })
-		if err := unix.Ftruncate(fd, size); err != nil {
-			t.Fatal(err)
-		}
-		mapped, err = unix.Mmap(fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = unix.Mmap(fd, size/2, size/2, unix.PROT_READ, unix.MAP_SHARED); err != nil {
-			t.Fatal(err)
-		}
-		return fd, mapped
-	}
-	gone, _ := open()
-	kept, mapped := open()
-	if a, b := mappings(t, gone), mappings(t, kept); a != 2 || b != 2 {
-		t.Fatalf("%d and %d mappings before, want 2 and 2", a, b)
-	}
-	if err := unmapAll(gone); err != nil {
+func TestABufferIsAsOldAsItsMonotonicStamp(t *testing.T) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		t.Fatal(err)
 	}
-	if a, b := mappings(t, gone), mappings(t, kept); a != 0 || b != 2 {
-		t.Errorf("%d and %d mappings after, want 0 and 2", a, b)
+	b := buffer{flags: 0x12001 | bufFlagTimestampMonotonic, timestamp: unix.NsecToTimeval(now.Nano() - int64(time.Second))}
+	if age := b.age(); age < time.Second || age > time.Minute {
+		t.Errorf("a second old: %v", age)
 	}
-	mapped[0] = 1 // still there
+	for _, flags := range []uint32{0, 0x4000} { // unknown, and copied from the writer
+		b.flags = flags
+		if age := b.age(); age >= 0 {
+			t.Errorf("flags %#x: %v old, want unknown", flags, age)
+		}
+	}
 }
 
-// mappings counts the lines of /proc/self/maps with the file's inode.
-func mappings(t *testing.T, fd int) int {
+// quiet is a node whose descriptor never has a frame.
+func quiet(t *testing.T) *node {
 	t.Helper()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		t.Fatal(err)
-	}
-	maps, err := os.ReadFile("/proc/self/maps")
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
-	for line := range strings.Lines(string(maps)) {
-		if f := strings.Fields(line); len(f) > 5 && strings.Contains(line, "memfd:buffers") && f[4] == strconv.FormatUint(st.Ino, 10) {
-			n++
+	wake, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &node{fd: fd, wake: wake}
+}
+
+func TestWakeEndsAWait(t *testing.T) {
+	n := quiet(t)
+	defer n.Close()
+	begin := time.Now()
+	if err := n.Wait(10 * time.Millisecond); err != nil || time.Since(begin) < 10*time.Millisecond {
+		t.Errorf("Wait = %v after %v, want 10ms", err, time.Since(begin))
+	}
+	n.Wake() // before the Wait
+	n.Wake() // many are like one
+	if err := n.Wait(time.Hour); err != nil {
+		t.Error(err)
+	}
+	var wakers sync.WaitGroup
+	wakers.Go(n.Wake)
+	if err := n.Wait(time.Hour); err != nil {
+		t.Error(err)
+	}
+	wakers.Wait()
+	begin = time.Now()
+	if err := n.Wait(10 * time.Millisecond); err != nil || time.Since(begin) < 10*time.Millisecond {
+		t.Errorf("Wait = %v after %v: an old Wake was left", err, time.Since(begin))
+	}
+}
+
+func TestWakeAfterCloseTouchesNobodysDescriptor(t *testing.T) {
+	n := quiet(t)
+	was := n.wake
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := quiet(t) // has the numbers now
+	defer other.Close()
+	if other.wake != was && other.fd != was {
+		t.Fatalf("descriptor %d was not given out again", was)
+	}
+	n.Wake()
+	for _, fd := range []int{other.wake, other.fd} {
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		if ready != 0 || err != nil {
+			t.Errorf("descriptor %d was written to", fd)
 		}
 	}
-	return n
 }
