@@ -144,6 +144,7 @@ func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
 	slug := config.Slug(c.Name)
 	p.cameras = append(p.cameras, &capture.Camera{
 		Name: c.Name, Box: box, Log: d.Log, FrozenAfter: frozenAfter(c),
+		OnStatus: tellStatus(c.Name, func(payload []byte) { p.publisher.SetStatus(slug, payload) }, d.Log),
 		Open: source.Open(source.Spec{
 			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Hold: c.Hold, Loop: true, Log: d.Log,
 		}),

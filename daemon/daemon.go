@@ -74,6 +74,7 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 		l.in.run(c.Run)
 	}
 	l.in.run(p.renewal.Run)
+	l.in.run(d.health.meter.Run)
 	l.http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
 	if d.OnReady != nil {
 		d.OnReady(p.publisher.Broker)

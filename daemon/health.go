@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ type health struct {
 
 	mu     sync.Mutex
 	parts  *parts
+	meter  *meter
 	status mqtt.Status
 	since  time.Time // of status
 }
@@ -25,6 +27,10 @@ func (h *health) watch(p *parts) {
 	defer h.mu.Unlock()
 	h.parts, h.started = p, time.Now()
 	h.since = h.started
+	h.meter = &meter{}
+	for _, c := range p.cameras {
+		h.meter.Frames = append(h.meter.Frames, func() uint64 { return c.Status().Frames })
+	}
 }
 
 // broker is the publisher's OnStatus.
@@ -42,7 +48,7 @@ func (d *Daemon) Health() api.Health {
 	defer h.mu.Unlock()
 	r := api.Health{
 		Status: api.StatusOK, Version: d.Version,
-		Cameras: []api.CameraHealth{}, Checks: []api.Condition{},
+		Cameras: []api.CameraHealth{}, Checks: []api.Condition{}, Process: process(),
 	}
 	wrong := func(code string, since time.Time, hint string) {
 		r.Status = api.StatusDegraded
@@ -54,7 +60,7 @@ func (d *Daemon) Health() api.Health {
 	r.Uptime = int64(time.Since(h.started).Seconds())
 	for i, c := range h.parts.cameras {
 		s := c.Status()
-		r.Cameras = append(r.Cameras, api.CameraHealth{Name: c.Name, State: string(s.State), Code: s.Code, Hint: s.Hint})
+		r.Cameras = append(r.Cameras, h.camera(i, c, s))
 		if s.State == capture.Failed || s.State == capture.Ended {
 			wrong("camera_"+s.Code, s.Since, c.Name+": "+s.Hint)
 		}
@@ -80,4 +86,16 @@ func (d *Daemon) Health() api.Health {
 		wrong("foreign_templates", h.started, fmt.Sprintf("%d templates were made by another model pack and are not compared; %s", n, hint))
 	}
 	return r
+}
+
+// camera is how the i-th camera fares. The caller holds mu.
+func (h *health) camera(i int, c *capture.Camera, s capture.Status) api.CameraHealth {
+	if s.State == "" { // its goroutine has not begun
+		s.State, s.Since = capture.Starting, h.started
+	}
+	return api.CameraHealth{
+		Name: c.Name, State: string(s.State), Code: s.Code, Hint: s.Hint, Since: s.Since.UTC(),
+		Frames: s.Frames, FPS: math.Round(10*h.meter.Rate(i)) / 10,
+		Skipped: c.Box.Skipped(), Damaged: s.Damaged, Lost: s.Lost, Reopened: s.Reopened,
+	}
 }

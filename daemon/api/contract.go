@@ -131,15 +131,31 @@ type Health struct {
 	Uptime  int64          `json:"uptime_s"` // whole seconds
 	Cameras []CameraHealth `json:"cameras"`
 	MQTT    MQTTHealth     `json:"mqtt"`
+	Process ProcessHealth  `json:"process"`
 	Checks  []Condition    `json:"checks"` // what is wrong now
 }
 
-// CameraHealth is the state of one camera.
+// CameraHealth is the state of one camera. The counts are since the start.
 type CameraHealth struct {
-	Name  string `json:"name"`
-	State string `json:"state"` // running, opening, failed, …
-	Code  string `json:"code"`  // why it is not running; else empty
-	Hint  string `json:"hint"`  // what to do about that
+	Name     string    `json:"name"`
+	State    string    `json:"state"`    // starting, streaming, failed or ended: a capture.State
+	Code     string    `json:"code"`     // why it is not streaming, by capture.Code; else empty
+	Hint     string    `json:"hint"`     // what to do about that
+	Since    time.Time `json:"since"`    // when State or Code became so
+	Frames   uint64    `json:"frames"`   // good frames
+	FPS      float64   `json:"fps"`      // of them, a second, measured over the last five
+	Skipped  uint64    `json:"skipped"`  // good frames that nobody had time to look at
+	Damaged  uint64    `json:"damaged"`  // frames that came damaged
+	Lost     uint64    `json:"lost"`     // frames that never came
+	Reopened uint64    `json:"reopened"` // times the camera was opened again after a failure
+}
+
+// ProcessHealth is for support, and for the hunt for leaks. What the system
+// does not tell is 0, and left out.
+type ProcessHealth struct {
+	Goroutines  int   `json:"goroutines"`
+	Descriptors int   `json:"descriptors,omitzero"` // open files, sockets and devices
+	RSS         int64 `json:"rss_bytes,omitzero"`   // memory, resident
 }
 
 // MQTTHealth is the state of the way out.

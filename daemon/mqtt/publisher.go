@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,7 +46,7 @@ type Outbox interface {
 var _ Outbox = (*store.Store)(nil)
 
 // Publisher keeps a connection to the broker, and publishes over it what waits
-// in the outbox and who is present. A broker that is away, now or at the start,
+// in the outbox, who is present and how the cameras fare. A broker that is away, now or at the start,
 // delays events and loses none: an event leaves the outbox when the broker has
 // acknowledged it and has been there for another second.
 //
@@ -75,10 +73,7 @@ type Publisher struct {
 
 	published, acked, connects atomic.Uint64
 
-	mu      sync.Mutex
-	present map[string][]byte   // by camera: the latest state
-	stale   map[string]struct{} // cameras whose state the broker does not have yet
-	changed chan struct{}       // receives after SetPresent; see signal
+	retained retained
 }
 
 // Status is the state of the connection.
@@ -106,51 +101,18 @@ func (p *Publisher) Counters() Counters {
 	}
 }
 
-// SetPresent makes payload the retained state of a camera (a slug), to be
-// published now and on each new connection. A state that is replaced before it
-// was published is not published. It copies payload, never blocks, and may be
-// called from any goroutine, also before Run.
+// SetPresent makes payload the retained answer to who is in view of a camera (a
+// slug), to be published now and on each new connection. One that is replaced
+// before it was published is not published. It copies payload, never blocks,
+// and may be called from any goroutine, also before Run.
 func (p *Publisher) SetPresent(camera string, payload []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.present == nil {
-		p.present = make(map[string][]byte)
-		p.stale = make(map[string]struct{})
-	}
-	p.present[camera] = slices.Clone(payload)
-	p.stale[camera] = struct{}{}
-	select {
-	case p.signal() <- struct{}{}:
-	default:
-	}
+	p.retained.set(p.Topics.Present(camera), payload, 0)
 }
 
-// signal is made by whoever comes first, SetPresent or Run. The caller holds mu.
-func (p *Publisher) signal() chan struct{} {
-	if p.changed == nil {
-		p.changed = make(chan struct{}, 1)
-	}
-	return p.changed
-}
-
-// allStale makes a new connection publish every state.
-func (p *Publisher) allStale() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for camera := range p.present {
-		p.stale[camera] = struct{}{}
-	}
-}
-
-// takeStale returns the state of a camera that the broker does not have yet.
-func (p *Publisher) takeStale() (camera string, payload []byte, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, camera := range slices.Sorted(maps.Keys(p.stale)) {
-		delete(p.stale, camera)
-		return camera, p.present[camera], true
-	}
-	return "", nil, false
+// SetStatus is SetPresent for a camera's status. It is published at most once
+// a second; the last one always is.
+func (p *Publisher) SetStatus(camera string, payload []byte) {
+	p.retained.set(p.Topics.Status(camera), payload, pace)
 }
 
 // Run connects and publishes until ctx ends, and returns nil then; an error is

@@ -13,6 +13,7 @@ func TestTopics(t *testing.T) {
 		topics.Availability():                  "facerecd/pi-door/availability",
 		topics.Event("back-door"):              "facerecd/pi-door/back-door/event",
 		topics.Present("door"):                 "facerecd/pi-door/door/present",
+		topics.Status("door"):                  "facerecd/pi-door/door/status",
 		Topics{"home/cams", "pi"}.Event("one"): "home/cams/pi/one/event",
 	} {
 		if got != want {
@@ -30,6 +31,22 @@ func TestPresentJSONIsTheContract(t *testing.T) {
 		},
 	} {
 		if got, err := json.Marshal(p); err != nil || string(got) != want {
+			t.Errorf("%v\n got %s\nwant %s", err, got, want)
+		}
+	}
+}
+
+func TestCameraStatusJSONIsTheContract(t *testing.T) {
+	at := time.Date(2026, 11, 24, 13, 0, 0, 5_600_000, time.FixedZone("CET", 3600))
+	for want, s := range map[string]CameraStatus{
+		`{"v":1,"time":"2026-11-24T12:00:00.005Z","camera":"door","state":"streaming","code":"","hint":"","since":"2026-11-24T11:59:59.005Z"}`: {
+			Time: at, Camera: "door", State: "streaming", Since: at.Add(-time.Second),
+		},
+		`{"v":1,"time":"2026-11-24T12:00:00.005Z","camera":"Haustür","state":"failed","code":"unplugged","hint":"plug it in","since":"2026-11-24T12:00:00.005Z"}`: {
+			Time: at, Camera: "Haustür", State: "failed", Code: "unplugged", Hint: "plug it in", Since: at,
+		},
+	} {
+		if got, err := json.Marshal(s); err != nil || string(got) != want {
 			t.Errorf("%v\n got %s\nwant %s", err, got, want)
 		}
 	}

@@ -35,6 +35,7 @@ type session struct {
 	after   uint64    // the newest event that was handed over
 	landed  []landing // acknowledged events that are still to be taken off the outbox
 	more    bool      // the outbox may have more to send
+	leaving bool      // Run is to end: nothing is held back any more
 	closing bool      // nothing but what is flying matters any more
 	ackErr  string    // what was logged last about the outbox
 }
@@ -85,7 +86,7 @@ func (s *session) run(ctx context.Context) error {
 // publish works until ctx ends.
 func (s *session) publish(ctx context.Context) error {
 	s.send(0, s.Topics.Availability(), true, []byte(Online))
-	s.allStale()
+	s.retained.renew()
 	s.more = true
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -104,7 +105,7 @@ func (s *session) farewell(d time.Duration) error {
 	defer cancel()
 	flush, cancel := context.WithTimeout(end, d*3/4)
 	defer cancel()
-	s.more = true
+	s.more, s.leaving = true, true
 	for (s.more || len(s.flying) > 0) && flush.Err() == nil {
 		if err := s.step(flush.Done(), nil); err != nil {
 			return err
@@ -128,14 +129,11 @@ func (s *session) farewell(d time.Duration) error {
 
 // step sends what may be sent, and waits until something happens.
 func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
-	s.fill()
+	due := s.fill()
 	var head <-chan struct{}
 	if len(s.flying) > 0 {
 		head = s.flying[0].token.Done()
 	}
-	s.mu.Lock()
-	changed := s.signal()
-	s.mu.Unlock()
 	select {
 	case <-done:
 	case <-s.link.lost:
@@ -144,7 +142,8 @@ func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
 		return s.land()
 	case <-s.Outbox.Appended():
 		s.more = true
-	case <-changed:
+	case <-s.retained.signal():
+	case <-due:
 	case <-tick:
 		return s.look()
 	}
@@ -152,15 +151,24 @@ func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
 }
 
 // fill hands messages to the broker as far as the window allows: states first,
-// as they are few and short-lived.
-func (s *session) fill() {
+// as they are few and short-lived. The channel, when there is one, receives when
+// a state that is held back may go.
+func (s *session) fill() (due <-chan time.Time) {
 	for !s.closing && s.room() > 0 {
-		camera, payload, ok := s.takeStale()
-		if !ok {
+		topic, payload, wait := s.retained.take(s.leaving)
+		if wait > 0 {
+			due = time.After(wait)
+		}
+		if topic == "" {
 			break
 		}
-		s.send(0, s.Topics.Present(camera), true, payload)
+		s.send(0, topic, true, payload)
 	}
+	s.fillEvents()
+	return due
+}
+
+func (s *session) fillEvents() {
 	room := s.room()
 	if s.closing || !s.more || room == 0 {
 		return

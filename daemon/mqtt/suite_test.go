@@ -99,6 +99,56 @@ func TestPresentIsRetainedAndComesBackWithTheBroker(t *testing.T) {
 	})
 }
 
+func TestStatusIsThereForALateSubscriberAndComesBackWithTheBroker(t *testing.T) {
+	overBrokers(t, func(t *testing.T, b testBroker) {
+		b.start(t)
+		w := watch(t, b.addr())
+		r := newRig(t, b.addr())
+		r.SetStatus("door", []byte("starting"))
+		r.start()
+		w.expect(t, topics.Availability(), Online, false)
+		w.expect(t, topics.Status("door"), "starting", false)
+		began := time.Now()
+		for range 100 {
+			r.SetStatus("door", []byte("failed"))
+			r.SetStatus("door", []byte("streaming"))
+			time.Sleep(time.Millisecond)
+		}
+		w.expect(t, topics.Status("door"), "streaming", false)
+		if took := time.Since(began); took < pace-500*time.Millisecond {
+			t.Errorf("the next one came after %v", took)
+		}
+		late := watch(t, b.addr())
+		late.expect(t, topics.Availability(), Online, true)
+		late.expect(t, topics.Status("door"), "streaming", true)
+
+		b.kill()
+		b.start(t)
+		r.until(t, func(s Status) bool { return s.Err != nil })
+		r.connected(t)
+		eventually(t, "the status is back", func() bool {
+			late := watch(t, b.addr())
+			defer late.client.Disconnect(250)
+			for range 2 {
+				select {
+				case m := <-late.got:
+					if m.Topic() == topics.Status("door") {
+						return string(m.Payload()) == "streaming"
+					}
+				case <-time.After(time.Second):
+				}
+			}
+			return false
+		})
+
+		r.SetStatus("door", []byte("the last"))
+		r.stop(t)
+		late = watch(t, b.addr()) // not held back when the device goes, and not removed
+		late.expect(t, topics.Availability(), Offline, true)
+		late.expect(t, topics.Status("door"), "the last", true)
+	})
+}
+
 func TestStoppingFlushesAndSaysOfflineWithinASecond(t *testing.T) {
 	overBrokers(t, func(t *testing.T, b testBroker) {
 		b.start(t)

@@ -21,6 +21,12 @@ func (t Topics) Present(camera string) string {
 	return t.Base + "/" + t.Device + "/" + camera + "/present"
 }
 
+// Status holds a CameraStatus, retained. While Availability says offline it is
+// the last that was known.
+func (t Topics) Status(camera string) string {
+	return t.Base + "/" + t.Device + "/" + camera + "/status"
+}
+
 // The payloads of Availability.
 const (
 	Online  = "online"
