@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"facerecd/capture"
@@ -146,7 +145,8 @@ func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
 		Name: c.Name, Box: box, Log: d.Log, FrozenAfter: frozenAfter(c),
 		OnStatus: tellStatus(c.Name, func(payload []byte) { p.publisher.SetStatus(slug, payload) }, d.Log),
 		Open: source.Open(source.Spec{
-			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Hold: c.Hold, Loop: true, Log: d.Log,
+			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Format: c.Format, Exposure: c.Exposure,
+			Hold: c.Hold, Loop: true, Log: d.Log,
 		}),
 	})
 	p.pipelines = append(p.pipelines, &Pipeline{
@@ -174,7 +174,7 @@ func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
 // frozenAfter is the camera's FrozenAfter: what stands still on purpose never
 // counts as frozen.
 func frozenAfter(c config.Camera) time.Duration {
-	if c.FrozenAfter == 0 || !strings.HasPrefix(c.Source, "/dev/") {
+	if c.FrozenAfter == 0 || !source.Live(c.Source) {
 		return -1
 	}
 	return c.FrozenAfter

@@ -66,7 +66,7 @@ type MQTTTLS struct {
 // Camera is one camera, or a recording that is played as one.
 type Camera struct {
 	Name        string        `yaml:"name"`
-	Source      string        `yaml:"source"` // see source.Check
+	Source      string        `yaml:"source"` // see source.Spec
 	Width       int           `yaml:"width"`  // pixels, before the picture is turned
 	Height      int           `yaml:"height"`
 	FPS         float64       `yaml:"fps"`          // 1..120

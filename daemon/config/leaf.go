@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"facerecd/capture/source"
 )
 
 // leaf is one key that holds a single value.
@@ -104,22 +106,23 @@ func (l leaf) shown() string {
 	case slog.Level:
 		return strings.ToLower(v.String())
 	case string:
-		if l.path == "mqtt.broker" || strings.HasSuffix(l.path, ".source") && strings.Contains(v, "://") {
-			return shownAddress(v)
+		switch {
+		case l.path == "mqtt.broker" && strings.Contains(v, "@"):
+			return shownBroker(v)
+		case strings.HasSuffix(l.path, ".source"):
+			v = source.Shown(v)
 		}
 		return strconv.Quote(v)
 	}
 	return fmt.Sprint(l.value.Interface())
 }
 
-// shownAddress quotes text, unless a password may be in it: it has not been
-// checked yet.
-func shownAddress(text string) string {
-	if !strings.ContainsAny(text, "@?") {
-		return strconv.Quote(text)
+// shownBroker is an address, which has not been checked yet, without its user
+// and password.
+func shownBroker(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return "(hidden)"
 	}
-	if u, err := url.Parse(text); err == nil && u.User != nil {
-		return u.Scheme + "://(hidden)@" + u.Host + u.Path
-	}
-	return "(hidden)"
+	return u.Scheme + "://(hidden)@" + u.Host + u.Path
 }

@@ -227,6 +227,27 @@ func TestPasswordsAreNotShown(t *testing.T) {
 	}
 }
 
+func TestPasswordsOfCamerasAreNotShown(t *testing.T) {
+	for _, source := range []string{
+		"rtsp://ana:hunter2@h/live", "rtsp://ana:hunter2%@h", "http://h/video?user=ana&pwd=hunter2", "ftp://ana:hunter2@h",
+		"rtsp://ana:hunter2@", "http://ana:hunter2@h:port/",
+	} {
+		c := Default()
+		c.Cameras[0].Source = source
+		c.Cameras = append(c.Cameras, c.Cameras[0]) // and what is said of two with one source
+		for _, text := range []string{c.String(), fmt.Sprintf("%v %+v", c, c), c.LogValue().String()} {
+			if strings.Contains(text, "hunter2") {
+				t.Errorf("%s is shown in %s", source, text)
+			}
+		}
+		for _, problem := range c.problems() {
+			if strings.Contains(problem.Error(), "hunter2") {
+				t.Errorf("%s is shown in the problem %v", source, problem)
+			}
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	for _, folder := range []string{"bad", "good"} {
 		paths, _ := cases(f, folder)

@@ -12,6 +12,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"facerecd/capture/source"
 )
 
 // checker collects what is wrong with values that could be read.
@@ -146,22 +148,25 @@ func (k *checker) cameras(cameras []Camera) {
 }
 
 // source checks that the camera's source can be one, and is its own. Like
-// broker it never quotes a password.
+// broker it quotes no password.
 func (k *checker) source(path, s string, i int, sources map[string]int) {
 	if s == "" {
-		k.need(false, "%s.source: missing: name a device as in /dev/video0, a photo, a folder of photos or an .mjpeg file", path)
+		k.need(false, "%s.source: missing: name a device as in /dev/video0, csi, the address of a network camera, a photo, a folder of photos or an .mjpeg file", path)
 		return
 	}
-	if strings.Contains(s, "://") {
-		k.need(false, "%s.source: network addresses are not read: name a device, a photo, a folder of photos or an .mjpeg file", path)
+	if err := source.Check(s); err != nil {
+		k.need(false, "%s.source: %w", path, err)
 		return
 	}
 	same := s
-	if !strings.Contains(s, "://") {
+	switch {
+	case s == "csi" || s == "argus":
+		same += ":0"
+	case !strings.Contains(s, "://"):
 		same = filepath.Clean(s)
 	}
 	other, taken := sources[same]
-	k.need(!taken, "%s.source: %s is the source of cameras[%d] too: only one can open it", path, shownAddress(s), other)
+	k.need(!taken, "%s.source: %q is the source of cameras[%d] too: only one can open it", path, source.Shown(s), other)
 	sources[same] = i
 }
 

@@ -14,6 +14,7 @@ import (
 	"facerecd/capture/jpeg"
 	"facerecd/capture/v4l2"
 	"facerecd/daemon"
+	"facerecd/daemon/api"
 	"facerecd/daemon/api/client"
 	"facerecd/daemon/config"
 	"facerecd/inference"
@@ -29,6 +30,10 @@ type finding struct {
 	Check  string `json:"check"`
 	State  string `json:"state"` // ok, warning, failed
 	Detail string `json:"detail"`
+
+	Camera *plugged `json:"camera,omitempty"` // for a camera that is plugged in
+
+	more []string // lines below the detail, for people
 }
 
 const (
@@ -38,17 +43,22 @@ const (
 )
 
 // checkup collects findings.
-type checkup struct{ findings []finding }
+type checkup struct {
+	root  string                                 // of the machine's file system: "/" but in tests
+	modes func(path string) ([]v4l2.Mode, error) // v4l2.Modes but in tests
+
+	findings []finding
+}
 
 func (c *checkup) add(check, state, format string, args ...any) {
-	c.findings = append(c.findings, finding{check, state, fmt.Sprintf(format, args...)})
+	c.findings = append(c.findings, finding{Check: check, State: state, Detail: fmt.Sprintf(format, args...)})
 }
 
 // errSick is returned when something failed: the exit code says so, too.
 var errSick = errors.New("something has to be mended; see above")
 
 func (c doctorCmd) Run(w *world) error {
-	var r checkup
+	r := checkup{root: "/", modes: v4l2.Modes}
 	cfg, err := loadConfig(c.Config, w.env)
 	if err != nil {
 		r.add("configuration", failed, "%v", err)
@@ -59,9 +69,9 @@ func (c doctorCmd) Run(w *world) error {
 	}
 	r.vision(cfg)
 	r.jpeg()
-	r.cameras(cfg)
 	r.data(cfg.DataDir)
-	r.daemon(w.ctx, cfg)
+	running := r.daemon(w.ctx, cfg)
+	r.cameras(w.ctx, cfg, running)
 	r.broker(w.ctx, cfg.MQTT)
 
 	if c.JSON {
@@ -71,6 +81,9 @@ func (c doctorCmd) Run(w *world) error {
 	} else {
 		for _, f := range r.findings {
 			fmt.Fprintf(w.stdout, "%-8s %-14s %s\n", f.State, f.Check, f.Detail)
+			for _, line := range f.more {
+				fmt.Fprintf(w.stdout, "%-25s%s\n", "", line)
+			}
 		}
 	}
 	for _, f := range r.findings {
@@ -123,28 +136,6 @@ func (r *checkup) jpeg() {
 	_ = turbo.Close() // nothing was decoded
 }
 
-func (r *checkup) cameras(cfg config.Config) {
-	found, err := v4l2.Cameras("/")
-	switch {
-	case err != nil:
-		r.add("cameras", warning, "%v", err)
-	case len(found) == 0:
-		r.add("cameras", warning, "none is plugged in, or this kernel has no Video4Linux")
-	}
-	for _, c := range found {
-		r.add("cameras", fine, "%s %s %s", c.Path, c.Name, c.ByID)
-	}
-	for _, c := range cfg.Cameras {
-		f, err := os.Open(c.Source)
-		if err != nil {
-			r.add("camera "+c.Name, warning, "%v", err)
-			continue
-		}
-		_ = f.Close() // it was only read
-		r.add("camera "+c.Name, fine, "%s can be opened", c.Source)
-	}
-}
-
 // data checks that the store's folder can be written and is nobody else's.
 func (r *checkup) data(dir string) {
 	info, err := os.Stat(dir)
@@ -167,17 +158,20 @@ func (r *checkup) data(dir string) {
 	r.add("data", fine, "%s", dir)
 }
 
-func (r *checkup) daemon(ctx context.Context, cfg config.Config) {
+// daemon asks the running daemon how it fares, and returns its answer; nil when
+// there is none.
+func (r *checkup) daemon(ctx context.Context, cfg config.Config) *api.Health {
 	scheme := "http"
 	if cfg.HTTP.TLS.Cert != "" {
 		scheme = "https"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	health, err := (&client.Client{BaseURL: scheme + "://" + cfg.HTTP.Listen}).Health(ctx)
+	token, _ := config.ReadSecret(cfg.HTTP.TokenFile) // without it, the daemon says less
+	health, err := (&client.Client{BaseURL: scheme + "://" + cfg.HTTP.Listen, Token: token}).Health(ctx)
 	if err != nil {
 		r.add("daemon", warning, "it does not answer on %s: %v", cfg.HTTP.Listen, err)
-		return
+		return nil
 	}
 	state := fine
 	if health.Status != "ok" {
@@ -187,6 +181,7 @@ func (r *checkup) daemon(ctx context.Context, cfg config.Config) {
 	for _, c := range health.Checks {
 		r.add("daemon", warning, "%s: %s", c.Code, c.Hint)
 	}
+	return &health
 }
 
 func (r *checkup) broker(ctx context.Context, cfg config.MQTT) {
