@@ -295,7 +295,7 @@ func TestCameraThatRepeatsOnePictureIsFrozenUntilItChanges(t *testing.T) {
 		w := watch(t, fake, 2*time.Minute)
 		w.wantStates(t, "starting", "streaming", "failed frozen", "streaming")
 		w.wantLog(t,
-			`level=WARN msg="camera failed" camera=door code=frozen err="camera repeats one picture: the same one for 30s" hint="check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to a negative time"`,
+			`level=WARN msg="camera failed" camera=door code=frozen err="camera repeats one picture: the same one for 30s" hint="check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to 0s"`,
 			`level=INFO msg="camera recovered" camera=door after=frozen`,
 		)
 		// Frame 100 comes at 10 s, and its second appearance counts as the

@@ -41,7 +41,7 @@ func reasons() []reason {
 	return []reason{
 		{ErrUnplugged, "unplugged", "check the camera's cable and power; it is opened again when it is back"},
 		{ErrStream, "stream", "it is started again by itself; when that happens often, try another cable or port, a better power supply or a smaller picture"},
-		{ErrFrozen, "frozen", "check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to a negative time"},
+		{ErrFrozen, "frozen", "check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to 0s"},
 		{ErrStalled, "stalled", "unplug the camera and plug it in again, or ask for a smaller picture or fewer frames a second"},
 		{ErrBusy, "busy", "close the other program that uses the camera; `fuser -v /dev/video*` names it"},
 		{ErrPermission, "permission", "add the user that runs facerecd to the group video and restart it"},

@@ -117,6 +117,10 @@ func hint(err error, path string) string {
 		if who := holders("/proc", path); who != nil {
 			return "close what has it open: " + strings.Join(who, ", ")
 		}
+	case errors.Is(err, capture.ErrUnsupported):
+		return "use another camera, or what the error names"
+	case strings.Contains(path, "://"):
+		return "check that the camera is on and reached, and its address in source"
 	case errors.Is(err, capture.ErrNotFound):
 		return "plug it in, or correct its source; what is plugged in is above"
 	case capture.Code(err) == "failed":
