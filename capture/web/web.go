@@ -95,7 +95,6 @@ type reader struct {
 	life    context.Context
 	cancel  context.CancelFunc
 
-	body   io.Closer     // of a stream
 	stream *mjpeg.Reader // nil: not known yet, or pictures are fetched
 	due    time.Time     // of the next fetch
 	buf    []byte
@@ -109,42 +108,39 @@ func (r *reader) Next(f *capture.Frame) error {
 	if err := r.wait(); err != nil {
 		return err
 	}
-	// A stream lives on; a single picture has to come within its time.
+	// A single picture has to come within its time; a stream lives on.
 	ctx, cancel := context.WithCancel(r.life)
 	late := time.AfterFunc(r.answer, cancel)
+	defer late.Stop()
+	streams, err := r.fetch(ctx, f)
+	if streams {
+		if late.Stop() {
+			return r.nextOfStream(f) // Close ends ctx
+		}
+		err = ctx.Err()
+	}
+	err = r.why(ctx, err)
+	cancel()
+	return err
+}
+
+// fetch gets the URL. Either it fills f with the one picture that is there, or
+// the answer streams, until ctx is done.
+func (r *reader) fetch(ctx context.Context, f *capture.Frame) (streams bool, err error) {
 	resp, err := r.get(ctx)
 	if err != nil {
-		late.Stop()
-		cancel()
-		return r.why(ctx, err)
+		return false, err
 	}
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch kind {
 	case "image/jpeg", "image/jpg":
-		err := r.picture(f, resp.Body)
-		late.Stop()
-		defer cancel()
-		return r.why(ctx, errors.Join(err, resp.Body.Close()))
+		return false, errors.Join(r.picture(f, resp.Body), resp.Body.Close())
 	case "text/html", "application/json", "text/plain":
-		late.Stop()
-		cancel()
-		return errors.Join(fmt.Errorf("%w: the URL leads to %s and not to pictures: "+
+		return false, errors.Join(fmt.Errorf("%w: the URL leads to %s and not to pictures: "+
 			"look up the camera's MJPEG or snapshot address in its manual", capture.ErrUnsupported, kind), resp.Body.Close())
 	}
-	late.Stop()
-	r.body, r.stream = closer{resp.Body, cancel}, mjpeg.NewReader(resp.Body)
-	return r.nextOfStream(f)
-}
-
-// closer ends a request, and with it a Read of its body that is in progress.
-type closer struct {
-	io.Closer
-	cancel context.CancelFunc
-}
-
-func (c closer) Close() error {
-	c.cancel()
-	return c.Closer.Close()
+	r.stream = mjpeg.NewReader(resp.Body) // which ends with the request
+	return true, nil
 }
 
 func (r *reader) nextOfStream(f *capture.Frame) error {
