@@ -232,8 +232,12 @@ func TestRTSPFramesAreFittedOnGrayInTheLevelsOfI420(t *testing.T) {
 		what       string
 		x, y, want int
 	}{
-		{"gray above", 80, 10, 126}, {"gray below", 80, 150, 126}, {"white", 40, 80, 235}, {"black", 120, 80, 16},
-		{"white at the top", 40, 23, 235}, {"black at the bottom", 120, 136, 16},
+		{"gray above", 80, 10, 126},
+		{"gray below", 80, 150, 126},
+		{"white", 40, 80, 235},
+		{"black", 120, 80, 16},
+		{"white at the top", 40, 23, 235},
+		{"black at the bottom", 120, 136, 16},
 	} {
 		if got := int(f.Data[p.y*160+p.x]); got < p.want-2 || got > p.want+2 {
 			t.Errorf("%s: %d, want %d", p.what, got, p.want)

@@ -22,8 +22,9 @@ const MaxPicture = 16 << 20
 // sender states is needed: what lies between pictures, the headers of a
 // multipart body too, is skipped. One goroutine uses it.
 type Reader struct {
-	in   *bufio.Scanner
-	walk jpeg.Walk // of the picture that the scanner's data begins with
+	in    *bufio.Scanner
+	walk  jpeg.Walk // of the picture that the scanner's data begins with
+	whole bool      // the last token is a picture, not a piece that may look like one
 }
 
 // NewReader reads from r, which it never closes.
@@ -48,6 +49,9 @@ func (p *Reader) Next(f *capture.Frame) error {
 		}
 		return io.EOF
 	}
+	if !p.whole {
+		return damaged(p.in.Bytes())
+	}
 	return Fill(f, p.in.Bytes())
 }
 
@@ -56,11 +60,15 @@ func (p *Reader) Next(f *capture.Frame) error {
 func Fill(f *capture.Frame, data []byte) error {
 	width, height, err := jpeg.Size(data)
 	if err != nil || !jpeg.Complete(data) {
-		return fmt.Errorf("%w: %d bytes without the end of a picture", capture.ErrBadFrame, len(data))
+		return damaged(data)
 	}
 	f.Format, f.Width, f.Height, f.Stride = capture.JPEG, width, height, 0
 	f.Data = append(f.Data[:0], data...)
 	return nil
+}
+
+func damaged(data []byte) error {
+	return fmt.Errorf("%w: %d bytes without the end of a picture", capture.ErrBadFrame, len(data))
 }
 
 // split is a bufio.SplitFunc. Its tokens are whole pictures, and the pieces of
@@ -87,8 +95,9 @@ func (p *Reader) cut(data []byte, atEOF bool) (advance int, token []byte) {
 		return start + advance, token
 	}
 	n, err := p.walk.End(data)
+	p.whole = n > 0
 	switch {
-	case n > 0:
+	case p.whole:
 		return n, data[:n]
 	case err == nil && !atEOF:
 		return 0, nil

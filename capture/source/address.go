@@ -19,7 +19,7 @@ const (
 	csi
 	argus
 	rtsp
-	web
+	network // over HTTP
 )
 
 // address is a source taken apart.
@@ -64,7 +64,7 @@ func parse(source string) (address, error) {
 	case "rtsp", "rtsps":
 		a.kind = rtsp
 	case "http", "https":
-		a.kind = web
+		a.kind = network
 	default:
 		return a, fmt.Errorf("%q is not known: write rtsp://, rtsps://, http:// or https:// for a network camera, csi for a CSI camera, or a path", scheme+"://")
 	}
@@ -91,46 +91,60 @@ func Live(source string) bool {
 	return err == nil && (a.kind != recording || strings.HasPrefix(filepath.Clean(source), "/dev/"))
 }
 
-const hidden = "xxxxx"
-
 // Shown is the source as it may be shown and logged: with neither the password
 // of a URL nor the values of parameters that are named like one.
+//
+// It goes by the text, not by the URL's grammar: a URL that is wrong has a
+// password all the same, which may hold any sign. Rather too much is hidden.
 func Shown(source string) string {
-	for _, secret := range secrets(source) {
-		source = strings.ReplaceAll(source, secret, hidden)
+	from, to := password(source)
+	if from < to {
+		source = source[:from] + hidden + source[to:]
+	}
+	if strings.Contains(source, "://") {
+		source = parameters().ReplaceAllString(source, "${1}"+hidden)
 	}
 	return source
 }
 
-// secrets are the parts of a source that must not be shown, as they are
-// written in it and as a program may print them; the longest first, none empty.
-// It goes by the text, not by the URL's grammar: a URL that is wrong has a
-// password all the same, which may hold any sign.
+const hidden = "xxxxx"
+
+// password is where the password of a URL stands.
+func password(source string) (from, to int) {
+	start := strings.Index(source, "://")
+	to = strings.LastIndexByte(source, '@')
+	if start < 0 || to < start {
+		return 0, 0
+	}
+	colon := strings.IndexByte(source[start+3:to], ':')
+	if colon < 0 {
+		return 0, 0
+	}
+	return start + 3 + colon + 1, to
+}
+
+// parameters matches what is named like a password: cameras take ?pwd=… and,
+// some, /user=a_password=b_channel=1.
+func parameters() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)((?:pass|password|passwd|pwd|token|secret|auth|key)=)([^&/?#]+)`)
+}
+
+// secrets are the parts of a source that Shown hides, as they are written in
+// it and as a program may print them; none is empty.
 func secrets(source string) []string {
-	_, rest, found := strings.Cut(source, "://")
-	if !found {
-		return nil
-	}
 	var all []string
-	add := func(secret string) {
-		if secret == "" {
-			return
-		}
-		all = append(all, secret)
-		for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
-			if plain, err := decode(secret); err == nil && plain != "" {
-				all = append(all, plain)
-			}
+	if from, to := password(source); from < to {
+		all = append(all, source[from:to])
+	}
+	if strings.Contains(source, "://") {
+		for _, m := range parameters().FindAllStringSubmatch(source, -1) {
+			all = append(all, m[2])
 		}
 	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		_, password, _ := strings.Cut(rest[:at], ":")
-		add(password)
+	for _, secret := range slices.Clone(all) {
+		if plain, err := url.PathUnescape(secret); err == nil && plain != secret {
+			all = append(all, plain)
+		}
 	}
-	// Cameras take ?pwd=… and, some, /user=a_password=b_channel=1.
-	for _, m := range regexp.MustCompile(`(?i)(?:pass|password|passwd|pwd|token|secret|auth|key)=([^&/?#]+)`).FindAllStringSubmatch(rest, -1) {
-		add(m[1])
-	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(all)
+	return all
 }

@@ -16,7 +16,7 @@ import (
 	"facerecd/capture/child"
 	"facerecd/capture/replay"
 	"facerecd/capture/v4l2"
-	httpcamera "facerecd/capture/web"
+	"facerecd/capture/web"
 )
 
 // Spec describes a source. 0 leaves a choice to the source.
@@ -71,8 +71,8 @@ func (s Spec) open(ctx context.Context, a address) (capture.Source, error) {
 		return child.OpenArgus(ctx, a.number, program)
 	case a.kind == rtsp:
 		return child.OpenRTSP(ctx, s.Source, program)
-	case a.kind == web:
-		return httpcamera.Open(ctx, s.Source, httpcamera.Options{FPS: s.FPS})
+	case a.kind == network:
+		return web.Open(ctx, s.Source, web.Options{FPS: s.FPS})
 	case a.kind == usb, isDevice(s.Source):
 		return v4l2.Open(ctx, s.Source, v4l2.Options{
 			Width: s.Width, Height: s.Height, FPS: s.FPS, Exposure: s.Exposure, Format: s.Format, Log: s.Log,
