@@ -119,6 +119,10 @@ func TestOpenSaysWhyTheProgramEnded(t *testing.T) {
 			"camera not found: rpicam-vid ended (exit status 255): [0:12:41.308413925] [2218]  INFO Camera camera_manager.cpp:330 libcamera v0.5.2+99-bfd68f78; ERROR: *** selected camera is not available ***",
 		},
 		{
+			"legacy", 0, capture.ErrUnsupported,
+			"camera cannot be read: rpicam-vid ended (exit status 255): [0:12:41.308413925] [2218]  INFO Camera camera_manager.cpp:330 libcamera v0.5.2+99-bfd68f78; ERROR: the system appears to be configured for the legacy camera stack",
+		},
+		{
 			"busy", 0, capture.ErrBusy,
 			"camera in use by another program: rpicam-vid ended (exit status 255): [0:12:41.308413925] [2218]  INFO Camera camera_manager.cpp:330 libcamera v0.5.2+99-bfd68f78; " +
 				"[0:12:41.315] [2218] ERROR Camera camera.cpp:1035 Pipeline handler in use by another process; ERROR: *** failed to acquire camera /base/soc/i2c0mux/i2c@1/imx219@10 ***",

@@ -93,6 +93,9 @@ func rpicam(args []string) int {
 	switch behaviour {
 	case "none":
 		return failed("no cameras available")
+	case "legacy":
+		fmt.Fprintln(os.Stderr, "ERROR: the system appears to be configured for the legacy camera stack")
+		return 255
 	case "busy":
 		say("[0:12:41.315] [2218] ERROR Camera camera.cpp:1035 Pipeline handler in use by another process")
 		return failed("failed to acquire camera /base/soc/i2c0mux/i2c@1/imx219@10")

@@ -120,6 +120,7 @@ func (t *tail) reason() error {
 		reason error
 		words  []string
 	}{
+		{capture.ErrUnsupported, []string{"only supports the raspberry pi", "legacy camera stack", "no element \"nv"}},
 		{capture.ErrBusy, []string{"failed to acquire camera", "device or resource busy", "in use by another process"}},
 		{capture.ErrPermission, []string{"permission denied", "operation not permitted", "401 unauthorized", "403 forbidden", "authorization failed"}},
 		{capture.ErrNotFound, []string{
