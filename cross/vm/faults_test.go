@@ -27,8 +27,7 @@ func TestEveryCameraFaultIsNamedAndMended(t *testing.T) {
 		mend       func(*testing.T, *vivid.Camera)
 	}{
 		{"pulled out", "not_found", func(t *testing.T, c *vivid.Camera) { vivid.Unplug(t) }, func(t *testing.T, c *vivid.Camera) {
-			vivid.Plug(t)
-			c.Configure(t)
+			c.Replug(t)
 			c.Feed(t, picture(t, "obama.jpg", 4))
 		}},
 		{"fatal error in the stream", "stream", func(t *testing.T, c *vivid.Camera) { c.Control(t, "inject_fatal_streaming_error=1") }, nil},

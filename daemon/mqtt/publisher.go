@@ -109,8 +109,8 @@ func (p *Publisher) SetPresent(camera string, payload []byte) {
 	p.retained.set(p.Topics.Present(camera), payload, 0)
 }
 
-// SetStatus is SetPresent for a camera's status. It is published at most once
-// a second; the last one always is.
+// SetStatus is SetPresent for a camera's status. It is published at most five
+// times a second; the last one always is.
 func (p *Publisher) SetStatus(camera string, payload []byte) {
 	p.retained.set(p.Topics.Status(camera), payload, pace)
 }

@@ -8,8 +8,9 @@ import (
 )
 
 // pace is how long a camera's status stays before the next one is published: a
-// camera that flaps, on a cable that does, must not flood the broker.
-const pace = time.Second
+// camera that flaps, on a cable that does, must not flood the broker. It is
+// shorter than a camera's first pause, so that each failure is told.
+const pace = 200 * time.Millisecond
 
 // retained is the states that the broker is to keep, by topic. It is safe for
 // concurrent use.

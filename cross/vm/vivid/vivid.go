@@ -19,7 +19,11 @@ const (
 	FrameBytes    = Width * Height * 2
 )
 
-const driver = "/sys/bus/platform/drivers/vivid/"
+const (
+	driver = "/sys/bus/platform/drivers/vivid/"
+	device = "vivid.0"
+	rule   = "/run/udev/rules.d/99-vivid.rules"
+)
 
 // Camera is one instance of the driver.
 type Camera struct {
@@ -40,6 +44,7 @@ func Load(t testing.TB, n int) []*Camera {
 		capture[i], output[i] = fmt.Sprint(10+i), fmt.Sprint(20+i)
 		cameras[i] = &Camera{Capture: "/dev/video" + capture[i], output: "/dev/video" + output[i]}
 	}
+	open := shut(t)
 	// Only HDMI to HDMI loops, and only within one instance.
 	Run(t, "modprobe", "vivid", fmt.Sprint("n_devs=", n), "node_types="+list("0x101"),
 		"num_inputs="+list("1"), "input_types="+list("3"), "num_outputs="+list("1"), "output_types="+list("1"),
@@ -48,11 +53,13 @@ func Load(t testing.TB, n int) []*Camera {
 		for _, c := range cameras {
 			c.Unfeed()
 		}
+		_ = os.WriteFile(driver+"unbind", []byte(device), 0) // whoever still reads lets go; it may be unbound
 		Unload(t)
 	})
 	for _, c := range cameras {
-		c.Configure(t)
+		c.configure(t)
 	}
+	open()
 	return cameras
 }
 
@@ -75,9 +82,29 @@ func Unload(t testing.TB) {
 	}
 }
 
-// Configure makes the loop. It must be called again after Plug: the driver
-// forgets everything.
-func (c *Camera) Configure(t testing.TB) {
+// shut keeps everybody but root from cameras that appear until open is called:
+// a service that opens them at once would keep them from being configured.
+func shut(t testing.TB) (open func()) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(rule), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(rule, []byte(`SUBSYSTEM=="video4linux", GROUP="root", MODE="0600"`+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	Run(t, "udevadm", "control", "--reload")
+	return func() {
+		t.Helper()
+		if err := os.Remove(rule); err != nil {
+			t.Fatal(err)
+		}
+		Run(t, "udevadm", "control", "--reload")
+		Run(t, "udevadm", "trigger", "--settle", "--action=add", "--subsystem-match=video4linux")
+	}
+}
+
+// configure makes the loop. The driver forgets it when it is unbound.
+func (c *Camera) configure(t testing.TB) {
 	t.Helper()
 	Run(t, "udevadm", "settle")
 	format := fmt.Sprintf("width=%d,height=%d,pixelformat=YUYV", Width, Height)
@@ -122,13 +149,23 @@ func (c *Camera) Unfeed() {
 // Unplug takes every camera of the driver away, nodes and all.
 func Unplug(t testing.TB) {
 	t.Helper()
-	write(t, driver+"unbind", "vivid.0")
+	write(t, driver+"unbind", device)
 }
 
-// Plug brings the cameras back.
+// Plug brings the cameras back. They show noise, however they are fed, and
+// larger pictures.
 func Plug(t testing.TB) {
 	t.Helper()
-	write(t, driver+"bind", "vivid.0")
+	write(t, driver+"bind", device)
+}
+
+// Replug is Plug for a camera that is going to be fed.
+func (c *Camera) Replug(t testing.TB) {
+	t.Helper()
+	open := shut(t)
+	Plug(t)
+	c.configure(t)
+	open()
 }
 
 // Control sets a control of the camera, such as disconnect=1, after which what

@@ -1,0 +1,77 @@
+//go:build vm && amd64
+
+// The guest for arm64 has neither v4l2loopback nor ffmpeg.
+package vm_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"facerecd/cross/vm/vivid"
+)
+
+const loopback = `  - name: door
+    source: /dev/video30
+`
+
+// compressed shows the picture at the camera /dev/video30 as MJPEG, until stop
+// is called.
+func compressed(t *testing.T, frames []byte) (stop func()) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "frames.yuyv")
+	if err := os.WriteFile(file, frames, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat("/dev/video30"); err != nil {
+		vivid.Run(t, "modprobe", "v4l2loopback", "devices=1", "video_nr=30", "exclusive_caps=1", "card_label=loop")
+		vivid.Run(t, "udevadm", "settle")
+	}
+	cmd := exec.Command("ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "rawvideo", "-pix_fmt", "yuyv422", "-s", "640x480",
+		"-framerate", "10", "-stream_loop", "-1", "-i", file, "-vf", "scale=out_range=pc,format=yuvj422p", "-c:v", "mjpeg", "-q:v", "3",
+		"-f", "v4l2", "/dev/video30")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := false
+	stop = func() {
+		if !stopped {
+			stopped = true
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait() // killed
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// A writer that dies leaves a camera that hangs: no frame, and no error.
+func TestMJPEGCameraIsReadAndItsHangIsNamedAndMended(t *testing.T) {
+	frames := picture(t, "obama.jpg", 4)
+	stop := compressed(t, frames)
+	ear := listen(t)
+	s := start(t, loopback)
+	s.enrol(t)
+	recognized := func(since time.Time) {
+		t.Helper()
+		ear.wait(t, "obama is recognised", "facerecd/vm/door/event", since, func(d decoded) bool {
+			return d.Type == "recognized" && d.Person != nil && d.Person.Name == "obama"
+		})
+	}
+	recognized(time.Time{})
+
+	hung := time.Now()
+	stop()
+	ear.wait(t, "the status says stalled", "facerecd/vm/door/status", hung, func(d decoded) bool {
+		return d.State == "failed" && d.Code == "stalled"
+	})
+	ear.wait(t, "nobody is present", "facerecd/vm/door/present", hung, func(d decoded) bool { return len(d.People) == 0 })
+
+	again := time.Now()
+	compressed(t, frames)
+	recognized(again)
+	s.wantSameProcess(t)
+}
