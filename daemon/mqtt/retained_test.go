@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestAPacedStateIsPublishedOnceASecondAndTheLastOneAlways(t *testing.T) {
+func TestAPacedStateIsPublishedAtItsPaceAndTheLastOneAlways(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r retained
 		began := time.Now()
