@@ -13,6 +13,7 @@ import (
 	"facerecd/daemon/api"
 	"facerecd/daemon/config"
 	"facerecd/daemon/event"
+	"facerecd/daemon/live"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
 	"facerecd/inference"
@@ -112,7 +113,7 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	}
 	p.server = &api.Server{
 		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
-		People: p.roster, Events: p.log, Health: d.Health,
+		People: p.roster, Events: p.log, Health: d.Health, Cameras: &cameras{d.Health, p},
 	}
 	if c.TokenFile != "" {
 		token, created, err := api.LoadOrCreateToken(c.TokenFile)
@@ -166,7 +167,7 @@ func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
 			p.publisher.SetPresent(slug, payload)
 			return nil
 		},
-		Log: d.Log, LogFaces: d.Config.Log.Faces,
+		Live: &live.Hub{}, Log: d.Log, LogFaces: d.Config.Log.Faces,
 	})
 	return nil
 }

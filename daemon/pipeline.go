@@ -11,6 +11,7 @@ import (
 	"facerecd/capture"
 	"facerecd/capture/jpeg"
 	"facerecd/daemon/event"
+	"facerecd/daemon/live"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
 	"facerecd/inference"
@@ -36,11 +37,13 @@ type Pipeline struct {
 	Names   func(person string) (name string, ok bool)
 	Record  func(event.Event) error  // stores an event
 	Present func(mqtt.Present) error // tells who is in view, when it changes
+	Live    *live.Hub                // shows what was looked at; nil: to nobody
 	Log     *slog.Logger
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
 
-	frame   [2]int // size of the last frame, as turned
+	frame   [2]int                 // size of the last frame, as turned
+	size    atomic.Pointer[[2]int] // the same, for others
 	held    []event.Event
 	lost    atomic.Uint64
 	present mqtt.Present
@@ -101,7 +104,7 @@ func (p *Pipeline) process(f *capture.Frame) error {
 		return fmt.Errorf("read frame: %w", err)
 	}
 	view = p.Turner.View(view)
-	p.frame = [2]int{view.Width, view.Height}
+	p.resize(view.Width, view.Height)
 	found, err := p.Engine.Detect(view)
 	if err != nil {
 		return err
@@ -124,6 +127,7 @@ func (p *Pipeline) process(f *capture.Frame) error {
 		}
 		p.Tracker.Look(tr, f.At, face)
 	}
+	p.show(f, view, tracks)
 	return nil
 }
 

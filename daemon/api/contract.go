@@ -104,6 +104,36 @@ type Receipt struct {
 	Purged    bool   `json:"purged"`    // no file holds any of it; false: that is still being seen to
 }
 
+// Overlay is what is drawn into a live picture.
+type Overlay struct {
+	Boxes bool // around each face
+	Names bool // beside each face
+}
+
+// Picture is a JPEG. Its bytes are shared, and not changed.
+type Picture struct {
+	JPEG []byte
+	At   time.Time // when it was taken
+}
+
+// Camera is what is known of one camera.
+type Camera struct {
+	CameraHealth
+	Slug   string `json:"slug"`  // the name as addresses and topics have it
+	Width  int    `json:"width"` // of the last picture, upright, in pixels; 0 before the first
+	Height int    `json:"height"`
+}
+
+// Cameras is what the cameras see now. Its methods are called by several
+// goroutines at once.
+type Cameras interface {
+	// List returns all cameras, in the order of the configuration.
+	List() []Camera
+	// Next waits for the next picture of the camera that List calls so.
+	// Pictures that nobody waits for cost nothing.
+	Next(ctx context.Context, name string, o Overlay) (Picture, error)
+}
+
 // Events is what happened, and what happens.
 type Events interface {
 	// History returns at most limit stored events, the newest first: those

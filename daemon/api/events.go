@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -19,9 +18,8 @@ const (
 	defaultPage = 50
 	maxPage     = 500
 
-	maxStreams = 32
-	heartbeat  = 15 * time.Second // so that both ends notice a dead connection
-	maxReplay  = 1000             // events told again to a client that was away
+	heartbeat = 15 * time.Second // so that both ends notice a dead connection
+	maxReplay = 1000             // events told again to a client that was away
 )
 
 type eventsAnswer struct {
@@ -61,15 +59,11 @@ func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if last != "" && !isID(last) {
 		return problem(http.StatusBadRequest, CodeBadParameter, "Last-Event-ID must be the id of an event; leave it out to begin with the next one.")
 	}
-	select {
-	case s.streams <- struct{}{}:
-		defer func() { <-s.streams }()
-	default:
-		return problem(http.StatusServiceUnavailable, CodeBusy, fmt.Sprintf("There are %d event streams open already; close one of them.", maxStreams))
+	ctx, leave, err := s.watch(r)
+	if err != nil {
+		return err
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(s.closing, cancel)()
+	defer leave()
 
 	// Subscribed before history is read, so that no event falls in between;
 	// one may come both ways.
@@ -78,7 +72,7 @@ func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("read missed events: %w", err)
 	}
-	out := stream{w, http.NewResponseController(w), s.Log}
+	out := newStream(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
 	if !out.write([]byte("retry: 2000\n\n")) || r.Method == http.MethodHead {
@@ -87,7 +81,7 @@ func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	told := make(map[string]bool, len(missed))
 	for _, e := range missed {
 		told[e.ID] = true
-		if !out.event(e) {
+		if !s.tell(out, e) {
 			return nil
 		}
 	}
@@ -98,7 +92,7 @@ func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 		case e, open := <-live:
 			// A buffer that was full may have lost an event before this one.
 			lost := cap(live) > 1 && len(live) >= cap(live)-1
-			ok = open && !lost && (told[e.ID] || out.event(e))
+			ok = open && !lost && (told[e.ID] || s.tell(out, e))
 		case <-tick.C:
 			ok = out.write([]byte(": still here\n\n"))
 		case <-ctx.Done():
@@ -135,28 +129,14 @@ func (s *service) missed(ctx context.Context, last string) ([]event.Event, error
 	return since, nil
 }
 
-type stream struct {
-	w    http.ResponseWriter
-	conn *http.ResponseController
-	log  *slog.Logger
-}
-
-func (s stream) event(e event.Event) bool {
+// tell sends an event, and tells whether the client still takes it.
+func (s *service) tell(out stream, e event.Event) bool {
 	data, err := json.Marshal(e)
 	if err != nil {
 		// A score that is no number. To end the stream would be no help: the
 		// client comes back and asks for this event again.
-		s.log.Error("encode event", "event", e.ID, "error", err)
+		s.Log.Error("encode event", "event", e.ID, "error", err)
 		return true
 	}
-	return s.write(fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, data))
-}
-
-// write sends a piece at once, and tells whether the client still takes it.
-func (s stream) write(piece []byte) bool {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(writePatience))
-	if _, err := s.w.Write(piece); err != nil {
-		return false
-	}
-	return s.conn.Flush() == nil
+	return out.write(fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", e.ID, e.Type, data))
 }

@@ -162,7 +162,7 @@ func TestStreamsHaveABound(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	svc.ServeHTTP(w, request{method: "GET", path: "/api/v1/events/stream"}.http())
-	want := `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"There are 32 event streams open already; close one of them.","code":"busy"}` + "\n"
+	want := `{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"There are 32 streams open already; close one of them.","code":"busy"}` + "\n"
 	if w.Code != 503 || w.Body.String() != want {
 		t.Errorf("got %d %s", w.Code, w.Body)
 	}

@@ -29,6 +29,8 @@ const (
 	CodeWrongHost      = "wrong_host"
 	CodeNotFound       = "not_found"
 	CodePersonNotFound = "person_not_found"
+	CodeCameraNotFound = "camera_not_found"
+	CodeNoPicture      = "no_picture"
 	CodeMethod         = "method_not_allowed"
 	CodeBusy           = "busy"
 	CodeNotReady       = "not_ready"

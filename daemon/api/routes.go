@@ -20,7 +20,7 @@ type service struct {
 
 	closing context.Context // ends when streams must
 	work    chan struct{}   // slots for decoding and recognition
-	streams chan struct{}   // slots for event streams
+	streams chan struct{}   // slots for streams of events and pictures
 	memory  budget          // for compressed images
 	csrf    http.CrossOriginProtection
 	mux     http.ServeMux
@@ -43,6 +43,9 @@ func (s *service) routes() []route {
 		{"DELETE /api/v1/people/{id}", false, s.deletePerson},
 		{"GET /api/v1/events", false, s.listEvents},
 		{"GET /api/v1/events/stream", false, s.streamEvents},
+		{"GET /api/v1/cameras", false, s.listCameras},
+		{"GET /api/v1/cameras/{name}/snapshot.jpg", false, s.snapshot},
+		{"GET /api/v1/cameras/{name}/stream.mjpg", false, s.streamPictures},
 		{"GET /healthz", true, s.healthz},
 		{"GET /readyz", true, s.readyz},
 		{"GET /openapi.yaml", true, s.static("application/yaml", contract)},

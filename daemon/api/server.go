@@ -44,6 +44,7 @@ type Server struct {
 	Faces   Faces
 	People  People
 	Events  Events
+	Cameras Cameras
 	Health  func() Health // called by several goroutines at once
 	Log     *slog.Logger
 }
@@ -86,7 +87,7 @@ func (s *Server) checkExposure(addr net.Addr) error {
 }
 
 // Serve serves on ln until ctx ends, closes it, and returns nil at most a second
-// after that: event streams end at once, other requests may finish. It refuses
+// after that: streams end at once, other requests may finish. It refuses
 // a listener as Bind refuses an address.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if err := s.checkExposure(ln.Addr()); err != nil {
@@ -98,6 +99,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	srv := &http.Server{
 		Handler:           running.count(s.handler(ctx)),
 		BaseContext:       func(net.Listener) context.Context { return base },
+		ConnContext:       withConn,
 		ReadHeaderTimeout: headerPatience,
 		IdleTimeout:       idlePatience,
 		MaxHeaderBytes:    maxHeaderBytes,

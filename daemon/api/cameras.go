@@ -1,0 +1,174 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	snapshotPatience = 2 * time.Second // for the picture of a snapshot
+	// silence ends a stream: the last picture, which stays on the screen, would
+	// pass for a live one.
+	silence = 5 * time.Second
+	// boundary is between the pictures of a stream. It is in no JPEG.
+	boundary = "facerecd-picture"
+)
+
+type camerasAnswer struct {
+	Cameras []Camera `json:"cameras"`
+}
+
+func (s *service) listCameras(w http.ResponseWriter, _ *http.Request) error {
+	return s.answer(w, http.StatusOK, camerasAnswer{orEmpty(s.Cameras.List())})
+}
+
+// snapshot answers with the camera's next picture.
+func (s *service) snapshot(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.look(r)
+	if err != nil {
+		return err
+	}
+	defer l.leave()
+	p, err := l.next(snapshotPatience)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("X-Timestamp", timestamp(p))
+	w.Header().Set("Content-Length", strconv.Itoa(len(p.JPEG)))
+	s.send(w, http.StatusOK, "image/jpeg", p.JPEG)
+	return nil
+}
+
+// streamPictures sends one picture after the other, each the newest when the
+// client is ready for it.
+func (s *service) streamPictures(w http.ResponseWriter, r *http.Request) error {
+	l, err := s.look(r)
+	if err != nil {
+		return err
+	}
+	defer l.leave()
+	p, err := l.next(silence) // until there is one, the answer can be a problem
+	if err != nil {
+		return err
+	}
+	shortQueue(r)
+	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary="+boundary)
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep pictures back
+	out := newStream(w)
+	if !out.write([]byte("--"+boundary)) || r.Method == http.MethodHead {
+		return nil
+	}
+	for out.write(part(p)) {
+		if p, err = l.next(silence); err != nil {
+			out.write([]byte("--\r\n"))
+			break
+		}
+	}
+	return nil
+}
+
+// part is what follows a boundary: the picture, and the next boundary, for
+// browsers do not show a picture before they have seen that.
+func part(p Picture) []byte {
+	head := fmt.Sprintf("\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\nX-Timestamp: %s\r\n\r\n", len(p.JPEG), timestamp(p))
+	return slices.Concat([]byte(head), p.JPEG, []byte("\r\n--"+boundary))
+}
+
+// timestamp is when the picture was taken, as the contract writes times.
+func timestamp(p Picture) string { return p.At.UTC().Format(time.RFC3339Nano) }
+
+// look is a request's at one camera.
+type look struct {
+	*service
+	request *http.Request
+	camera  string
+	overlay Overlay
+	ctx     context.Context
+	leave   func()
+}
+
+func (s *service) look(r *http.Request) (l *look, err error) {
+	l = &look{service: s, request: r}
+	if l.camera, err = s.findCamera(r.PathValue("name")); err != nil {
+		return nil, err
+	}
+	if l.overlay, err = overlayOf(r); err != nil {
+		return nil, err
+	}
+	if l.ctx, l.leave, err = s.watch(r); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// next waits for the next picture. Its error is the answer.
+func (l *look) next(patience time.Duration) (Picture, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, patience)
+	defer cancel()
+	p, err := l.Cameras.Next(ctx, l.camera, l.overlay)
+	switch {
+	case err == nil:
+		return p, nil
+	case l.request.Context().Err() != nil:
+		return p, l.request.Context().Err()
+	case l.closing.Err() != nil:
+		return p, problem(http.StatusServiceUnavailable, CodeNotReady, "facerecd is stopping; ask again when it is back.")
+	case ctx.Err() != nil:
+		return p, l.noPicture()
+	}
+	return p, fmt.Errorf("show camera: %w", err)
+}
+
+// noPicture says why the camera shows nothing.
+func (l *look) noPicture() error {
+	detail := "It sends pictures, but they cannot be looked at; GET /healthz says what is wrong."
+	for _, c := range l.Cameras.List() {
+		switch {
+		case c.Name != l.camera:
+		case c.Hint != "":
+			detail = fmt.Sprintf("It is %s (%s): %s.", c.State, c.Code, strings.TrimSuffix(c.Hint, "."))
+		case c.State == "starting":
+			detail = "It is starting; try again in a few seconds."
+		}
+	}
+	return problem(http.StatusServiceUnavailable, CodeNoPicture, "There is no picture of the camera now. "+detail)
+}
+
+// findCamera returns the name of the camera that has it, or that slug.
+func (s *service) findCamera(name string) (string, error) {
+	var slugs []string
+	for _, c := range s.Cameras.List() {
+		if strings.EqualFold(name, c.Slug) || strings.EqualFold(name, c.Name) {
+			return c.Name, nil
+		}
+		slugs = append(slugs, c.Slug)
+	}
+	detail := "There is no camera; add one to cameras in the configuration."
+	if len(slugs) > 0 {
+		detail = fmt.Sprintf("There is no camera with this name; these there are: %s.", strings.Join(slugs, ", "))
+	}
+	return "", problem(http.StatusNotFound, CodeCameraNotFound, detail)
+}
+
+// overlayOf reads a request's overlay, such as boxes,names.
+func overlayOf(r *http.Request) (o Overlay, err error) {
+	for _, list := range r.URL.Query()["overlay"] {
+		for what := range strings.SplitSeq(list, ",") {
+			switch what {
+			case "boxes":
+				o.Boxes = true
+			case "names":
+				o.Names = true
+			case "":
+			default:
+				return o, problem(http.StatusBadRequest, CodeBadParameter, "overlay must be boxes, names, or both: overlay=boxes,names.")
+			}
+		}
+	}
+	return o, nil
+}
