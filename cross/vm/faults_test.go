@@ -38,7 +38,10 @@ func TestEveryCameraFaultIsNamedAndMended(t *testing.T) {
 		{"no permission", "permission", func(t *testing.T, c *vivid.Camera) {
 			vivid.Run(t, "chmod", "600", c.Capture)
 			c.Control(t, "disconnect=1") // so that it is opened again
-		}, func(t *testing.T, c *vivid.Camera) { vivid.Run(t, "chmod", "660", c.Capture) }},
+		}, func(t *testing.T, c *vivid.Camera) {
+			vivid.Run(t, "chmod", "660", c.Capture)
+			c.Feed(t, picture(t, "obama.jpg", 4)) // the feeder was disconnected, too
+		}},
 	}
 	camera := vivid.Load(t, 1)[0]
 	camera.Feed(t, picture(t, "obama.jpg", 4))
