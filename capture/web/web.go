@@ -69,7 +69,6 @@ func client(o Options) *http.Client {
 			DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
 			TLSClientConfig:        &tls.Config{RootCAs: o.Roots},
 			TLSHandshakeTimeout:    connectTimeout,
-			ResponseHeaderTimeout:  o.Stall,
 			MaxResponseHeaderBytes: maxHeader,
 			DisableCompression:     true,
 			MaxConnsPerHost:        1,
