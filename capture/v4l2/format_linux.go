@@ -18,7 +18,13 @@ func code(s string) fourcc {
 }
 
 func (f fourcc) String() string {
-	return strings.TrimRight(string([]byte{byte(f), byte(f >> 8), byte(f >> 16), byte(f >> 24)}), " \x00")
+	const bigEndian = 1 << 31 // V4L2 marks these so
+	letters := f &^ bigEndian
+	s := strings.TrimRight(string([]byte{byte(letters), byte(letters >> 8), byte(letters >> 16), byte(letters >> 24)}), " \x00")
+	if f&bigEndian != 0 {
+		s += "-BE"
+	}
+	return s
 }
 
 // bayer tells whether the format is the bare mosaic of a sensor, of which only

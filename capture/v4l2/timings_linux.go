@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"facerecd/capture"
 )
 
 // FollowSignal sets an HDMI grabber to the signal at its input, which it does
@@ -14,7 +16,7 @@ func (n *node) FollowSignal() error {
 	err := control(n.fd, requestQueryTimings(), &signal)
 	switch {
 	case errors.Is(err, unix.ENOLINK), errors.Is(err, unix.ENOLCK):
-		return fmt.Errorf("no picture at the HDMI input: switch its source on, and check the cable: %w", err)
+		return fmt.Errorf("%w: no picture at the HDMI input: switch its source on, and check the cable: %w", capture.ErrStalled, err)
 	case errors.Is(err, unix.ERANGE):
 		return fmt.Errorf("the HDMI input cannot take the signal: choose a smaller resolution at its source: %w", err)
 	case err != nil:
