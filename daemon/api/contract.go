@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"iter"
+	"strings"
 	"time"
 
 	"facerecd/capture/still"
@@ -108,6 +109,18 @@ type Receipt struct {
 type Overlay struct {
 	Boxes bool // around each face
 	Names bool // beside each face
+}
+
+// String is the overlay as the parameter of an address has it.
+func (o Overlay) String() string {
+	var s []string
+	if o.Boxes {
+		s = append(s, "boxes")
+	}
+	if o.Names {
+		s = append(s, "names")
+	}
+	return strings.Join(s, ",")
 }
 
 // Picture is a JPEG. Its bytes are shared, and not changed.

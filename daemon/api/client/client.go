@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"facerecd/daemon/api"
 	"facerecd/match"
@@ -96,6 +97,39 @@ func personPath(id string) string { return "/api/v1/people/" + url.PathEscape(id
 func (c *Client) Health(ctx context.Context) (api.Health, error) {
 	var h api.Health
 	return h, c.call(ctx, http.MethodGet, "/healthz", nil, &h)
+}
+
+// Cameras returns the cameras and how they fare.
+func (c *Client) Cameras(ctx context.Context) ([]api.Camera, error) {
+	var answer struct {
+		Cameras []api.Camera `json:"cameras"`
+	}
+	err := c.call(ctx, http.MethodGet, "/api/v1/cameras", nil, &answer)
+	return answer.Cameras, err
+}
+
+// Snapshot returns the next picture of the camera with that name or slug.
+func (c *Client) Snapshot(ctx context.Context, camera string, o api.Overlay) (p api.Picture, err error) {
+	path := "/api/v1/cameras/" + url.PathEscape(camera) + "/snapshot.jpg"
+	if overlay := o.String(); overlay != "" {
+		path += "?overlay=" + overlay
+	}
+	req, err := c.request(ctx, http.MethodGet, path, nil)
+	if err != nil {
+		return p, err
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return p, err
+	}
+	defer resp.Body.Close()
+	if p.JPEG, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return p, fmt.Errorf("read picture of %s: %w", c.BaseURL, err)
+	}
+	if p.At, err = time.Parse(time.RFC3339, resp.Header.Get("X-Timestamp")); err != nil {
+		return p, fmt.Errorf("read picture's time: %w", err)
+	}
+	return p, nil
 }
 
 // call sends in as JSON, when there is one, and fills out from the answer.
