@@ -6,7 +6,10 @@
 // person by a margin.
 package match
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Person is somebody who was enrolled.
 type Person struct {
@@ -16,6 +19,20 @@ type Person struct {
 	Updated   time.Time `json:"updated"`
 	Templates int       `json:"templates"` // how many are stored; derived, not stored
 	Stale     int       `json:"stale"`     // of these, how many another model pack made; derived, not stored
+	Version   Version   `json:"-"`         // of the name
+}
+
+// Version orders the names that a person was given, on whatever device and with
+// whatever clock: each naming counts one up from the one it replaces. The zero
+// value is older than every other.
+type Version struct {
+	Counter uint64 // 1 for the name at the enrolment
+	Device  string // which gave the name; decides when two devices did at once
+}
+
+// Compare is as cmp.Compare.
+func (v Version) Compare(w Version) int {
+	return cmp.Or(cmp.Compare(v.Counter, w.Counter), cmp.Compare(v.Device, w.Device))
 }
 
 // Template is one stored embedding of a person.

@@ -30,15 +30,38 @@ type Receipt struct {
 // Then the files are rewritten as by Compact. When that fails, which is logged,
 // the person is deleted all the same, Receipt.Purged is false and Run tries
 // again.
+//
+// What stays is the person's Grave: the id is refused from then on.
 func (s *Store) Delete(id string, redact Redact) (Receipt, error) {
+	receipts, err := s.DeleteAll([]string{id}, redact)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return receipts[0], nil
+}
+
+// DeleteAll is Delete for several people, and rewrites the files once. With an
+// error, those of the receipts are deleted.
+func (s *Store) DeleteAll(ids []string, redact Redact) ([]Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	receipt, err := s.forget(id, redact)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("delete person: %w", err)
+	var receipts []Receipt
+	var failed error
+	for _, id := range ids {
+		receipt, err := s.forget(id, redact)
+		if err != nil {
+			failed = fmt.Errorf("delete person: %w", err)
+			break
+		}
+		receipts = append(receipts, receipt)
 	}
-	receipt.Purged = s.purge()
-	return receipt, nil
+	if len(receipts) > 0 {
+		purged := s.purge()
+		for i := range receipts {
+			receipts[i].Purged = purged
+		}
+	}
+	return receipts, failed
 }
 
 // FinishDeletes completes deletions that a crash interrupted. It is to be
@@ -78,6 +101,7 @@ func (s *Store) forget(id string, redact Redact) (Receipt, error) {
 	if err := checkID("person", id); err != nil {
 		return Receipt{}, err
 	}
+	grave := Grave{Mark: MarkOf(id), Deleted: true}
 	var head, changes []change
 	receipt := Receipt{Person: id}
 	err := s.db.View(func(txn *badger.Txn) (err error) {
@@ -92,23 +116,23 @@ func (s *Store) forget(id string, redact Redact) (Receipt, error) {
 	}
 
 	err = s.update(s.freeing(), func(txn *badger.Txn) error {
-		return errors.Join(apply(txn, head, redact), apply(txn, changes, redact), endForget(txn, id))
+		return errors.Join(apply(txn, head, redact), apply(txn, changes, redact), endForget(txn, id), s.dig(txn, grave))
 	})
 	if errors.Is(err, badger.ErrTxnTooBig) {
-		err = s.forgetInSeries(id, head, changes, redact)
+		err = s.forgetInSeries(id, grave, head, changes, redact)
 	}
 	if err != nil {
 		return Receipt{}, errors.Join(err, s.load())
 	}
-	s.forgotten[id] = struct{}{}
+	s.buried(grave)
 	return receipt, s.load()
 }
 
 // forgetInSeries takes the person first, with a mark that the rest is to follow,
 // so that from then on nobody sees any of it.
-func (s *Store) forgetInSeries(id string, head, changes []change, redact Redact) error {
+func (s *Store) forgetInSeries(id string, grave Grave, head, changes []change, redact Redact) error {
 	err := s.update(s.freeing(), func(txn *badger.Txn) error {
-		return errors.Join(apply(txn, head, redact), txn.Set(forgetKey(id), nil))
+		return errors.Join(apply(txn, head, redact), txn.Set(forgetKey(id), nil), s.dig(txn, grave))
 	})
 	for len(changes) > 0 && err == nil {
 		// Redacted payloads may be large: a batch that is too big is halved.

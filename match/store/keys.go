@@ -24,6 +24,7 @@ const schema = 1
 //	history/<sequence number>               row record: an event that happened
 //	setting/<key>                           opaque
 //	forget/<person id>                      empty: a deletion has begun
+//	grave/<SHA-256 of the person id>        grave record: the person is no more
 //	meta/schema                             one byte, the schema version
 //	meta/events                             eventLog: sequence number, drops, age
 //	meta/residue                            empty: a deleted person, name or crop may still be in the files
@@ -36,6 +37,7 @@ const (
 	historyPrefix  = "history/"
 	settingPrefix  = "setting/"
 	forgetPrefix   = "forget/"
+	gravePrefix    = "grave/"
 	schemaKey      = "meta/schema"
 	eventsKey      = "meta/events"
 	residueKey     = "meta/residue"

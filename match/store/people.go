@@ -18,11 +18,14 @@ type storedPerson struct {
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
 	Updated time.Time `json:"updated"`
+	Counter uint64    `json:"counter,omitempty"` // of the name's match.Version
+	Device  string    `json:"device,omitempty"`
 }
 
 // Enroll adds templates to a person, and makes the person or gives them the
 // name they have in p; all of it or, with an error, nothing. The times of a new
-// person are p's, or now; an older one keeps Created. A template whose id is
+// person are p's, or now; an older one keeps Created. The version of the name
+// is p's, or when that is zero and the name is new, the next one, of this device. A template whose id is
 // stored already replaces that one, which keeps its crop when the new one comes
 // without.
 //
@@ -65,7 +68,7 @@ func (s *Store) enroll(p match.Person, templates []match.Template) error {
 		return errors.Join(err, s.dropOrphans(p.ID))
 	}
 	err := s.update(s.opts.MinFree, func(txn *badger.Txn) error {
-		if err := putPerson(txn, p); err != nil {
+		if err := s.putPerson(txn, p); err != nil {
 			return err
 		}
 		for _, t := range templates {
@@ -81,16 +84,17 @@ func (s *Store) enroll(p match.Person, templates []match.Template) error {
 	return nil
 }
 
-// isForgotten says whether a person was deleted by this Store, or is about to
-// be. The caller holds s.mu.
+// isForgotten says whether a person was deleted or taken into another, or is
+// about to be. The caller holds s.mu.
 func (s *Store) isForgotten(id string) bool {
-	_, done := s.forgotten[id]
+	_, done := s.graves[MarkOf(id)]
 	_, begun := s.unfinished[id]
 	return done || begun
 }
 
-// putPerson stores p and the index of names.
-func putPerson(txn *badger.Txn, p match.Person) error {
+// putPerson stores p and the index of names. A name without a version is a new
+// naming, if it is new.
+func (s *Store) putPerson(txn *badger.Txn, p match.Person) error {
 	name, err := cleanName(p.Name)
 	if err != nil {
 		return err
@@ -99,8 +103,14 @@ func putPerson(txn *badger.Txn, p match.Person) error {
 	switch {
 	case err == nil:
 		p.Created = old.Created
+		if p.Version == (match.Version{}) {
+			p.Version = old.Version
+			if old.Name != name {
+				p.Version = match.Version{Counter: old.Version.Counter + 1, Device: s.opts.Device}
+			}
+		}
 		if foldName(old.Name) != foldName(name) {
-			if err := txn.Delete(nameKey(old.Name)); err != nil {
+			if err := freeName(txn, old); err != nil {
 				return err
 			}
 		}
@@ -111,6 +121,8 @@ func putPerson(txn *badger.Txn, p match.Person) error {
 		}
 	case !errors.Is(err, ErrNotFound):
 		return err
+	case p.Version == match.Version{}:
+		p.Version = match.Version{Counter: 1, Device: s.opts.Device}
 	}
 	holder, taken, err := get(txn, nameKey(name))
 	if err != nil {
@@ -126,11 +138,22 @@ func putPerson(txn *badger.Txn, p match.Person) error {
 	if p.Updated.IsZero() {
 		p.Updated = now
 	}
-	value, err := json.Marshal(storedPerson{Name: name, Created: p.Created.UTC(), Updated: p.Updated.UTC()})
+	value, err := json.Marshal(storedPerson{
+		Name: name, Created: p.Created.UTC(), Updated: p.Updated.UTC(), Counter: p.Version.Counter, Device: p.Version.Device,
+	})
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
 	}
 	return errors.Join(txn.Set(personKey(p.ID), value), txn.Set(nameKey(name), []byte(p.ID)))
+}
+
+// freeName takes a person's name out of the index, unless somebody else has it.
+func freeName(txn *badger.Txn, p match.Person) error {
+	holder, taken, err := get(txn, nameKey(p.Name))
+	if err != nil || !taken || string(holder) != p.ID {
+		return err
+	}
+	return txn.Delete(nameKey(p.Name))
 }
 
 func getPerson(txn *badger.Txn, id string) (match.Person, error) {
@@ -156,7 +179,8 @@ func decodePerson(id string, value []byte) (match.Person, error) {
 	if err := json.Unmarshal(value, &p); err != nil {
 		return match.Person{}, fmt.Errorf("decode person %s: %w", id, err)
 	}
-	return match.Person{ID: id, Name: p.Name, Created: p.Created, Updated: p.Updated}, nil
+	version := match.Version{Counter: max(p.Counter, 1), Device: p.Device} // 1: stored before names had versions
+	return match.Person{ID: id, Name: p.Name, Created: p.Created, Updated: p.Updated, Version: version}, nil
 }
 
 // People returns everybody, in the order of their ids, which for ULIDs is that
@@ -231,8 +255,8 @@ func (s *Store) Rename(id, name string) (p match.Person, err error) {
 		if p, err = getPerson(txn, id); err != nil {
 			return err
 		}
-		p.Name, p.Updated = name, time.Time{}
-		if err := putPerson(txn, p); err != nil {
+		p.Name, p.Updated, p.Version = name, time.Time{}, match.Version{}
+		if err := s.putPerson(txn, p); err != nil {
 			return err
 		}
 		p, err = getPerson(txn, id)

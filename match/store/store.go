@@ -36,6 +36,7 @@ const MaxValue = 256 << 10
 // default.
 type Options struct {
 	Log           *slog.Logger  // nil: silent
+	Device        string        // whose namings these are; see match.Version
 	EncryptionKey []byte        // AES key of 16, 24 or 32 bytes; empty: not encrypted
 	MaxQueued     int           // events that wait to be published; the oldest goes first
 	MaxAge        time.Duration // of a waiting event, counted while a Store is open; see Append
@@ -72,8 +73,9 @@ type Store struct {
 	prepared   map[string]struct{} // write-ahead logs that prepareLogs has seen
 	events     eventLog
 	queueHead  atomic.Uint64       // no waiting event has a lower number
+	compacting atomic.Bool
 	unfinished map[string]struct{} // people whose deletion was interrupted
-	forgotten  map[string]struct{} // people deleted since Open
+	graves     map[Mark]Grave      // of people who are no more
 }
 
 // Open opens the store in dir, or makes it there with mode 0700. Every file in
@@ -93,7 +95,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		opened:     time.Now(),
 		prepared:   make(map[string]struct{}),
 		unfinished: make(map[string]struct{}),
-		forgotten:  make(map[string]struct{}),
+		graves:     make(map[Mark]Grave),
 	}
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
@@ -119,7 +121,7 @@ func (s *Store) open() error {
 	}
 	private := func() error { return privateFiles(s.dir) }
 	orphans := func() error { return s.dropOrphans("") }
-	for _, step := range []func() error{s.prepareLogs, private, s.checkSchema, s.load, s.trim, orphans} {
+	for _, step := range []func() error{s.prepareLogs, private, s.checkSchema, s.load, s.loadGraves, s.trim, orphans} {
 		if err := step(); err != nil {
 			return errors.Join(err, s.db.Close())
 		}
