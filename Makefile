@@ -18,7 +18,7 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary models models-check fuzz eval recall clean
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check fuzz eval recall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,26 @@ soak: vm ## the same with 200 unplugs of the camera, about half an hour
 	echo 'export VM_CYCLES=200 VM_RUN=ComesBackFromEvery' > $(VM)/env
 	cross/vm/run.sh $(ARCH) $(VM) 7200
 
+deb: build binary ## write dist/facerecd_VERSION_ARCH.deb (ARCH=amd64 or arm64)
+	$(PYTHON) cross/fetch.py runtime --arch $(ARCH)
+	GO='$(GO)' cross/deb/build.sh $(ARCH)
+
+deb-check: ## build the package twice, compare the bytes, and have lintian look at it
+	cross/deb/check.sh $(ARCH)
+
+image: ## write dist/facerecd-pi_VERSION.img.xz, for a Raspberry Pi 3 or 4 (as root on Debian or Ubuntu)
+	@cross/image/needs.sh
+	$(MAKE) deb ARCH=arm64
+	cross/image/base.sh
+	cross/image/build.sh
+
+image-test: ## boot that image in qemu, twice, and look at what the first boot has set up
+	@cross/vm/needs.sh
+	cross/image/test.sh
+
+release: ## write dist/: packages, image, tar files, bills of materials, SHA256SUMS
+	GO='$(GO)' PYTHON='$(PYTHON)' cross/release/release.sh
+
 VENV := .cache/models-venv
 $(VENV)/.stamp: models/build/requirements.txt
 	$(PYTHON) -m venv --clear $(VENV)
@@ -113,4 +133,4 @@ recall: deps build .cache/backgrounds/.stamp ## measure what each detector finds
 	bin/facerecd eval-detection --images $(LFW)/images --backgrounds .cache/backgrounds
 
 clean: ## remove what was built and fetched
-	rm -rf bin .cache
+	rm -rf bin dist .cache
