@@ -2,20 +2,15 @@ package daemon
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
-	"facerecd/capture"
-	"facerecd/capture/jpeg"
-	"facerecd/capture/source"
 	"facerecd/daemon/api"
 	"facerecd/daemon/config"
 	"facerecd/daemon/event"
-	"facerecd/daemon/live"
 	"facerecd/daemon/mqtt"
-	"facerecd/daemon/track"
 	"facerecd/inference"
 	"facerecd/match"
 	"facerecd/match/store"
@@ -32,14 +27,14 @@ type parts struct {
 	roster    *Roster
 	renewal   *Renewal
 	log       *event.Log
-	policy    match.Policy
+	policy    atomic.Pointer[match.Policy] // as configured now
 	publisher *mqtt.Publisher
 	broker    *mqtt.Broker // nil: one was configured
 	server    *api.Server
-	engines   []*Engine
-	decoders  []jpeg.Decoder
-	cameras   []*capture.Camera
-	pipelines []*Pipeline
+	probe     probe     // of the store
+	published beat      // of the publisher
+	engines   []*Engine // of the others; each unit has its own
+	units     units
 }
 
 // build makes all parts and starts none. What it made is in parts, to be
@@ -54,6 +49,7 @@ func (d *Daemon) build() (p *parts, err error) {
 	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log}); err != nil {
 		return p, err
 	}
+	p.probe.Ask = func() error { _, _, err := p.store.Setting("probe"); return err }
 	p.roster = &Roster{Store: p.store, Gallery: match.NewGallery(p.vision.Pack.ID, p.vision.Pack.Pipeline.Embedding.Size)}
 	if err := p.roster.Load(); err != nil {
 		return p, err
@@ -67,7 +63,8 @@ func (d *Daemon) build() (p *parts, err error) {
 		}
 	}
 	p.renewal = &Renewal{Roster: p.roster, Open: p.vision.Engine, Log: d.Log}
-	p.policy = p.vision.Policy(c.Match)
+	tuning := p.tuning(c)
+	p.policy.Store(&tuning.Policy)
 	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
 	p.log = &event.Log{
 		Store: p.store, Device: c.Device,
@@ -80,9 +77,11 @@ func (d *Daemon) build() (p *parts, err error) {
 		return p, err
 	}
 	for _, camera := range c.Cameras {
-		if err := d.buildCamera(p, camera); err != nil {
+		u, err := p.newUnit(d, camera, tuning)
+		if err != nil {
 			return p, err
 		}
+		p.units.set(append(p.units.list(), u))
 	}
 	d.health.watch(p)
 	return p, nil
@@ -97,7 +96,7 @@ func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {
 	p.publisher = &mqtt.Publisher{
 		ClientID: "facerecd-" + topics.Device,
 		Username: c.Username, PasswordFile: c.PasswordFile, TLS: tls,
-		Topics: topics, Outbox: p.store, Log: d.Log, OnStatus: d.health.broker,
+		Topics: topics, Outbox: p.store, Log: d.Log, OnStatus: d.health.broker, Beat: p.published.step,
 	}
 	if c.Broker == "" {
 		p.broker = &mqtt.Broker{Listen: c.EmbeddedListen, Log: d.Log}
@@ -129,56 +128,8 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	if err != nil {
 		return err
 	}
-	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
+	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy.Load, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
 	return nil
-}
-
-func (d *Daemon) buildCamera(p *parts, c config.Camera) error {
-	engine, err := p.engine()
-	if err != nil {
-		return err
-	}
-	decoder := jpeg.New(d.Log)
-	p.decoders = append(p.decoders, decoder)
-	ids, box := &event.IDs{}, capture.NewMailbox()
-	slug := config.Slug(c.Name)
-	p.cameras = append(p.cameras, &capture.Camera{
-		Name: c.Name, Box: box, Log: d.Log, FrozenAfter: frozenAfter(c),
-		OnStatus: tellStatus(c.Name, func(payload []byte) { p.publisher.SetStatus(slug, payload) }, d.Log),
-		Open: source.Open(source.Spec{
-			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Format: c.Format, Exposure: c.Exposure,
-			Hold: c.Hold, Loop: true, Log: d.Log,
-		}),
-	})
-	p.pipelines = append(p.pipelines, &Pipeline{
-		Camera: c.Name, Box: box, Engine: engine, Decoder: decoder,
-		Turner: inference.Turner{Turn: inference.Turn{Degrees: c.Rotate, Mirror: c.Mirror}},
-		Tracker: &track.Tracker{
-			Gallery: p.roster.Gallery, Policy: p.policy, MinSeen: d.Config.Match.MinSeen,
-			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
-		},
-		Names:  p.roster.Name,
-		Record: p.log.Record,
-		Present: func(present mqtt.Present) error {
-			payload, err := present.MarshalJSON()
-			if err != nil {
-				return fmt.Errorf("encode presence: %w", err)
-			}
-			p.publisher.SetPresent(slug, payload)
-			return nil
-		},
-		Live: &live.Hub{}, Log: d.Log, LogFaces: d.Config.Log.Faces,
-	})
-	return nil
-}
-
-// frozenAfter is the camera's FrozenAfter: what stands still on purpose never
-// counts as frozen.
-func frozenAfter(c config.Camera) time.Duration {
-	if c.FrozenAfter == 0 || !source.Live(c.Source) {
-		return -1
-	}
-	return c.FrozenAfter
 }
 
 // engine opens the models once more.
@@ -190,12 +141,14 @@ func (p *parts) engine() (*Engine, error) {
 	return e, err
 }
 
+// tuning is what the configuration has for each pipeline.
+func (p *parts) tuning(c config.Config) Tuning {
+	return Tuning{Policy: p.vision.Policy(c.Match), MinSeen: c.Match.MinSeen, LogFaces: c.Log.Faces}
+}
+
 // close frees what build made, the newest first.
 func (p *parts) close() error {
-	var errs []error
-	for _, decoder := range slices.Backward(p.decoders) {
-		errs = append(errs, decoder.Close())
-	}
+	errs := []error{closeAll(p.units.list())}
 	for _, e := range slices.Backward(p.engines) {
 		errs = append(errs, e.Close())
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"facerecd/daemon/api"
@@ -18,20 +19,32 @@ type cameras struct {
 // List implements api.Cameras.
 func (c *cameras) List() []api.Camera {
 	var all []api.Camera
-	for i, h := range c.health().Cameras {
-		width, height := c.parts.pipelines[i].Size()
-		all = append(all, api.Camera{CameraHealth: h, Slug: config.Slug(h.Name), Width: width, Height: height})
+	for _, h := range c.health().Cameras {
+		camera := api.Camera{CameraHealth: h, Slug: config.Slug(h.Name)}
+		if u := c.parts.units.named(h.Name); u != nil { // else it was taken out this moment
+			camera.Width, camera.Height = u.pipeline.Size()
+		}
+		all = append(all, camera)
 	}
 	return all
 }
 
-// Next implements api.Cameras.
+// Next implements api.Cameras. Who watches a camera that a reload takes out
+// gets an error.
 func (c *cameras) Next(ctx context.Context, name string, o api.Overlay) (api.Picture, error) {
-	for _, p := range c.parts.pipelines {
-		if p.Camera == name {
-			picture, err := p.Live.Next(ctx, live.Overlay(o))
-			return api.Picture(picture), err
-		}
+	u := c.parts.units.named(name)
+	if u == nil {
+		return api.Picture{}, fmt.Errorf("there is no camera %q", name)
 	}
-	return api.Picture{}, fmt.Errorf("there is no camera %q", name)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(u.work.ctx, func() { cancel(errTakenOut) })()
+	picture, err := u.pipeline.Live.Next(ctx, live.Overlay(o))
+	if errors.Is(context.Cause(ctx), errTakenOut) {
+		err = errTakenOut
+	}
+	return api.Picture(picture), err
 }
+
+// errTakenOut is why a live view ends.
+var errTakenOut = errors.New("the camera was taken out of the configuration, or changed")

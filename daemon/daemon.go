@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/daemon"
 
 	"facerecd/daemon/config"
 )
@@ -17,7 +21,21 @@ type Daemon struct {
 	// broker answer, with the broker's URL.
 	OnReady func(broker string)
 
+	// Load reads the configuration again, for Reload.
+	Load func() (config.Config, error)
+	// Hangup, when set, asks for a Reload whenever it receives.
+	Hangup <-chan os.Signal
+	// Level, when set, is Log's, and follows log.level.
+	Level *slog.LevelVar
+	// Notify, when set, tells the service manager how the daemon fares, in the
+	// words of sd_notify(3). It is called from several goroutines.
+	Notify func(state string)
+	// Watchdog is how often the service manager must hear that all is well; 0:
+	// it does not listen.
+	Watchdog time.Duration
+
 	health health
+	reload reload
 }
 
 // Run serves until ctx ends, and returns nil then, or until a part fails that
@@ -29,6 +47,7 @@ type Daemon struct {
 // what is left and says offline; meanwhile the HTTP port; then the broker and
 // the store.
 func (d *Daemon) Run(ctx context.Context) (err error) {
+	d.notify("STATUS=loads the models and the store")
 	p, err := d.build()
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err != nil {
@@ -42,7 +61,10 @@ func (d *Daemon) Run(ctx context.Context) (err error) {
 		fail(err)
 	}
 	<-failed.Done()
-	l.stop()
+	d.notify(systemd.SdNotifyStopping + "\nSTATUS=stops; sends what is left to say")
+	l.watch.stop()
+	d.reload.end()
+	l.stop(&p.units)
 	if cause := context.Cause(failed); ctx.Err() == nil {
 		return cause
 	}
@@ -69,15 +91,21 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 		return err
 	}
 	l.out.run(p.publisher.Run)
-	for i, c := range p.cameras {
-		l.work.run(p.pipelines[i].Run)
-		l.in.run(c.Run)
+	for _, u := range p.units.list() {
+		u.start(ctx, l.in.fail)
 	}
 	l.in.run(p.renewal.Run)
-	l.in.run(d.health.meter.Run)
 	l.http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
+	l.base.run(p.probe.Run)
+	d.reload.begin(d, p, l)
 	if d.OnReady != nil {
 		d.OnReady(p.publisher.Broker)
+	}
+	d.notify(systemd.SdNotifyReady)
+	l.watch.run(d.herald)
+	l.watch.run(d.obey)
+	if d.Watchdog > 0 {
+		l.watch.run(d.watchdog(p).Run)
 	}
 	return nil
 }

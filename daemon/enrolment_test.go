@@ -195,7 +195,7 @@ func TestEachFaceOfAPictureIsToldAndOneNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	obama, biden := readPicture(t, "obama"), readPicture(t, "biden")
-	threshold := r.Daemon.health.parts.policy.Threshold
+	threshold := r.Daemon.health.parts.policy.Load().Threshold
 	for _, tt := range []struct {
 		what  string
 		img   []byte

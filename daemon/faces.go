@@ -20,7 +20,7 @@ import (
 type Faces struct {
 	Engine *Engine
 	Roster *Roster
-	Policy match.Policy
+	Policy func() *match.Policy // as configured now
 	IDs    *event.IDs
 	// KeepCrops stores a picture of the face with each template.
 	KeepCrops bool
@@ -50,7 +50,7 @@ func (f *Faces) Recognize(_ context.Context, img image.Image) (api.Recognition, 
 	size := img.Bounds().Size()
 	r := api.Recognition{Frame: [2]int{size.X, size.Y}, Faces: []api.Face{}}
 	for _, face := range faces {
-		d := f.Policy.Decide(f.Roster.Gallery.Search(face.Embedding))
+		d := f.Policy().Decide(f.Roster.Gallery.Search(face.Embedding))
 		seen := api.Face{
 			Box:        face.Box.Pixels(size.X, size.Y),
 			Quality:    face.Quality.Score,

@@ -3,6 +3,8 @@ package daemon
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,9 +19,34 @@ type health struct {
 
 	mu     sync.Mutex
 	parts  *parts
-	meter  *meter
 	status mqtt.Status
 	since  time.Time // of status
+
+	reload []api.Condition // what came of the last reload
+}
+
+// rejected notes why the configuration could not be reloaded.
+func (h *health) rejected(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reload = slices.DeleteFunc(h.reload, func(c api.Condition) bool { return c.Code == "config_rejected" })
+	h.reload = append(h.reload, api.Condition{
+		Code: "config_rejected", Severity: "warning", Since: time.Now().UTC(),
+		Hint: "the configuration could not be reloaded, and the one before is in force: " + err.Error(),
+	})
+}
+
+// reloaded notes that it could, but for these keys.
+func (h *health) reloaded(waiting []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.reload = nil
+	if len(waiting) > 0 {
+		h.reload = []api.Condition{{
+			Code: "restart_needed", Severity: "warning", Since: time.Now().UTC(),
+			Hint: "restart facerecd (systemctl restart facerecd) for what has changed in its configuration: " + strings.Join(waiting, ", "),
+		}}
+	}
 }
 
 func (h *health) watch(p *parts) {
@@ -27,10 +54,6 @@ func (h *health) watch(p *parts) {
 	defer h.mu.Unlock()
 	h.parts, h.started = p, time.Now()
 	h.since = h.started
-	h.meter = &meter{}
-	for _, c := range p.cameras {
-		h.meter.Frames = append(h.meter.Frames, func() uint64 { return c.Status().Frames })
-	}
 }
 
 // broker is the publisher's OnStatus.
@@ -58,13 +81,14 @@ func (d *Daemon) Health() api.Health {
 		return r
 	}
 	r.Uptime = int64(time.Since(h.started).Seconds())
-	for i, c := range h.parts.cameras {
+	for _, u := range h.parts.units.list() {
+		c := u.camera
 		s := c.Status()
-		r.Cameras = append(r.Cameras, h.camera(i, c, s))
+		r.Cameras = append(r.Cameras, h.camera(u, s))
 		if s.State == capture.Failed || s.State == capture.Ended {
 			wrong("camera_"+s.Code, s.Since, c.Name+": "+s.Hint)
 		}
-		if p := h.parts.pipelines[i]; p.Failing() {
+		if p := u.pipeline; p.Failing() {
 			wrong("pipeline", time.Now(), c.Name+": frames are not processed or events not stored; the log says why (a full disk?)")
 		} else if p.Lost() > 0 {
 			wrong("events_lost", time.Now(), c.Name+": events were lost because they could not be stored; see the log")
@@ -74,6 +98,10 @@ func (d *Daemon) Health() api.Health {
 	r.MQTT.Backlog, _ = h.parts.store.Backlog()
 	if !h.status.Connected {
 		wrong("mqtt_disconnected", h.since, "the broker cannot be reached; events wait on the disk until it can. Check mqtt.broker")
+	}
+	for _, c := range h.reload {
+		r.Status = api.StatusDegraded
+		r.Checks = append(r.Checks, c)
 	}
 	if n := h.parts.store.Dropped(); n > 0 {
 		wrong("events_dropped", time.Now(), "the queue of events was full, and the oldest were dropped; check the broker")
@@ -88,14 +116,14 @@ func (d *Daemon) Health() api.Health {
 	return r
 }
 
-// camera is how the i-th camera fares. The caller holds mu.
-func (h *health) camera(i int, c *capture.Camera, s capture.Status) api.CameraHealth {
+// camera is how a camera fares. The caller holds mu.
+func (h *health) camera(u *unit, s capture.Status) api.CameraHealth {
 	if s.State == "" { // its goroutine has not begun
 		s.State, s.Since = capture.Starting, h.started
 	}
 	return api.CameraHealth{
-		Name: c.Name, State: string(s.State), Code: s.Code, Hint: s.Hint, Since: s.Since.UTC(),
-		Frames: s.Frames, FPS: math.Round(10*h.meter.Rate(i)) / 10,
-		Skipped: c.Box.Skipped(), Damaged: s.Damaged, Lost: s.Lost, Reopened: s.Reopened,
+		Name: u.camera.Name, State: string(s.State), Code: s.Code, Hint: s.Hint, Since: s.Since.UTC(),
+		Frames: s.Frames, FPS: math.Round(10*u.meter.Rate()) / 10,
+		Skipped: u.camera.Box.Skipped(), Damaged: s.Damaged, Lost: s.Lost, Reopened: s.Reopened,
 	}
 }

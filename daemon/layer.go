@@ -8,20 +8,22 @@ import (
 
 // layers are the daemon's goroutines, in the order in which they stop.
 type layers struct {
-	in   *layer // cameras: nothing new happens once they are gone
-	work *layer // pipelines, which close their tracks
-	out  *layer // the publisher, which sends what is left and says offline
-	http *layer // the port, which stops beside the three
-	base *layer // the broker and the store's upkeep
+	watch *layer // what looks after the rest: reloads, the watchdog; it stops before all
+	in    *layer // what finds work by itself; the units, cameras with their pipelines, stop with it
+	out   *layer // the publisher, which sends what is left and says offline
+	http  *layer // the port, which stops beside in and out
+	base  *layer // the broker and the store's upkeep
 }
 
 func newLayers(ctx context.Context, fail context.CancelCauseFunc) *layers {
 	return &layers{newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)}
 }
 
-func (l *layers) stop() {
+func (l *layers) stop(units *units) {
 	l.http.cancel() // somebody's request and a broker that hangs may each take a second
-	for _, layer := range []*layer{l.in, l.work, l.out, l.http, l.base} {
+	l.in.cancel()
+	stopAll(units.list())
+	for _, layer := range []*layer{l.in, l.out, l.http, l.base} {
 		layer.stop()
 	}
 }

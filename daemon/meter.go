@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// meter measures how many frames a second each camera delivers, over the last
-// few seconds.
+// meter measures how many frames a second a camera delivers, over the last few
+// seconds.
 type meter struct {
-	Frames []func() uint64 // counters, one for each camera
+	Frames func() uint64 // counts them
 
 	mu    sync.Mutex
 	marks []mark // the oldest first
 }
 
-// mark is what the counters showed at one time.
+// mark is what the counter showed at one time.
 type mark struct {
 	at     time.Time
-	frames []uint64
+	frames uint64
 }
 
 // memory is how many seconds a rate is the mean of.
 const memory = 5
 
-// Run reads the counters once a second until ctx ends.
+// Run reads the counter once a second until ctx ends.
 func (m *meter) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -39,24 +39,20 @@ func (m *meter) Run(ctx context.Context) error {
 }
 
 func (m *meter) read(at time.Time) {
-	now := mark{at: at}
-	for _, frames := range m.Frames {
-		now.frames = append(now.frames, frames())
-	}
+	now := mark{at, m.Frames()}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.marks = append(m.marks, now)
 	m.marks = m.marks[max(len(m.marks)-memory-1, 0):]
 }
 
-// Rate is the frames a second of the i-th camera; 0 in the first second. From
-// any goroutine.
-func (m *meter) Rate(i int) float64 {
+// Rate is the frames a second; 0 in the first second. From any goroutine.
+func (m *meter) Rate() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.marks) < 2 {
 		return 0
 	}
 	first, last := m.marks[0], m.marks[len(m.marks)-1]
-	return float64(last.frames[i]-first.frames[i]) / last.at.Sub(first.at).Seconds()
+	return float64(last.frames-first.frames) / last.at.Sub(first.at).Seconds()
 }

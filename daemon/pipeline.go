@@ -15,6 +15,7 @@ import (
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
 	"facerecd/inference"
+	"facerecd/match"
 )
 
 const (
@@ -51,7 +52,19 @@ type Pipeline struct {
 	unseen  string // why the last frame was not processed; "" when it was
 	unkept  string // why events are not stored; "" when they are
 	failing atomic.Bool
+	tuning  atomic.Pointer[Tuning] // to be taken over
+	beat    beat                   // a step at least each tick, while the models and the store answer
 }
+
+// Tuning is what can change while a Pipeline runs.
+type Tuning struct {
+	Policy   match.Policy
+	MinSeen  int
+	LogFaces bool
+}
+
+// Retune takes effect with the next frame. From any goroutine.
+func (p *Pipeline) Retune(t Tuning) { p.tuning.Store(&t) }
 
 // Failing tells whether frames arrive and cannot be processed or events not
 // be stored; the log has the reason. From any goroutine.
@@ -76,6 +89,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 
 // step takes one frame, or waits for one in vain.
 func (p *Pipeline) step(ctx context.Context) {
+	p.beat.step()
+	if t := p.tuning.Swap(nil); t != nil {
+		p.Tracker.Policy, p.Tracker.MinSeen, p.LogFaces = t.Policy, t.MinSeen, t.LogFaces
+	}
 	wait, cancel := context.WithTimeout(ctx, tick)
 	defer cancel()
 	f, err := p.Box.Take(wait)
@@ -109,11 +126,13 @@ func (p *Pipeline) process(f *capture.Frame) error {
 	if err != nil {
 		return err
 	}
+	p.beat.step() // looking closely at a crowd takes a slow processor seconds
 	tracks := p.Tracker.Update(f.At, found)
 	for i, tr := range tracks {
 		if !p.Tracker.Wants(tr, f.At) {
 			continue
 		}
+		p.beat.step()
 		face, err := p.Engine.Locate(view, found[i])
 		if err != nil {
 			return err

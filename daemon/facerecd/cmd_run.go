@@ -5,9 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"facerecd/daemon"
@@ -19,6 +21,7 @@ const defaultConfig = "/etc/facerecd/facerecd.yaml"
 
 type runCmd struct {
 	Config string `help:"Configuration file." default:"${default}" type:"path" placeholder:"FILE"`
+	Check  bool   `help:"Only read the configuration, and say what is wrong with it."`
 	Demo   bool   `help:"Play photos as a camera, with a broker of our own and a store that is gone afterwards."`
 }
 
@@ -36,7 +39,21 @@ func (c runCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon.Daemon{Config: cfg, Version: version, Log: newLog(w.stderr, w.env, cfg.Log.Level)}
+	if c.Check {
+		return nil
+	}
+	level := new(slog.LevelVar)
+	level.Set(cfg.Log.Level)
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	d := &daemon.Daemon{
+		Config: cfg, Version: version, Log: newLog(w.stderr, w.env, level), Level: level, Hangup: hangup,
+		Load: func() (config.Config, error) { return loadConfig(c.Config, w.env) },
+	}
+	if err := underSystemd(d); err != nil {
+		return err
+	}
 	d.OnReady = func(broker string) {
 		d.Log.Info("facerecd is ready", "version", version, "http", cfg.HTTP.Listen, "broker", broker)
 	}
@@ -126,7 +143,7 @@ func loadConfig(path string, env []string) (config.Config, error) {
 }
 
 // newLog writes to the journal or a terminal. The journal has its own clock.
-func newLog(w io.Writer, env []string, level slog.Level) *slog.Logger {
+func newLog(w io.Writer, env []string, level slog.Leveler) *slog.Logger {
 	journal := slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "JOURNAL_STREAM=") })
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{
 		Level: level,

@@ -23,12 +23,20 @@ func (b *backoff) duration() time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-// wait ends after the duration, or with ctx.
-func (b *backoff) wait(ctx context.Context) {
+// wait ends after the duration, or with ctx. It calls each once a second.
+func (b *backoff) wait(ctx context.Context, each func()) {
 	t := time.NewTimer(b.duration())
 	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for {
+		select {
+		case <-t.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-second.C:
+			each()
+		}
 	}
 }

@@ -30,6 +30,7 @@ type greeting struct {
 	clientID           string
 	username, password string
 	will               string // topic that says Offline, retained, when the connection breaks
+	beat               func() // called between the handshakes
 }
 
 // link is one connection, which is never mended: a paho client that reconnects
@@ -49,6 +50,7 @@ func connect(ctx context.Context, g greeting) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: is the broker running, and is mqtt.broker right?", err)
 	}
+	g.beat()
 	l := &link{conn: conn, lost: make(chan struct{})}
 	o := paho.NewClientOptions()
 	o.Servers = []*url.URL{g.broker} // AddBroker would ignore an address that it cannot parse

@@ -66,6 +66,10 @@ type Publisher struct {
 	Log          *slog.Logger
 	OnStatus     func(Status) // nil, or told by Run's goroutine what becomes of each attempt and connection
 
+	// Beat, when set, is called at least every 11 s, the time of a handshake,
+	// while Run gets on.
+	Beat func()
+
 	RetryMin     time.Duration // before the second attempt to connect; it doubles
 	RetryMax     time.Duration // between attempts, and after a refused login
 	FlushTimeout time.Duration // for what is left to say when ctx ends
@@ -115,6 +119,13 @@ func (p *Publisher) SetStatus(camera string, payload []byte) {
 	p.retained.set(p.Topics.Status(camera), payload, pace)
 }
 
+// Forget takes what SetPresent and SetStatus have set for a camera off the
+// broker: there is no such camera any more.
+func (p *Publisher) Forget(camera string) {
+	p.retained.set(p.Topics.Present(camera), nil, 0)
+	p.retained.set(p.Topics.Status(camera), nil, 0)
+}
+
 // Run connects and publishes until ctx ends, and returns nil then; an error is
 // one of the configuration, found before anything is tried. When ctx ends, Run
 // publishes what the outbox still holds and says offline, within FlushTimeout:
@@ -128,6 +139,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	told := make(map[string]bool) // failures that were logged since the last connection
 	p.status(Status{})
 	for ctx.Err() == nil {
+		p.beat()
 		l, err := p.connect(ctx, broker)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -137,7 +149,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 			if errors.Is(err, errCredentials) {
 				retry.next = retry.max // brokers lock out who keeps trying
 			}
-			retry.wait(ctx)
+			retry.wait(ctx, p.beat)
 			continue
 		}
 		clear(told)
@@ -155,7 +167,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		if time.Since(began) > steady {
 			retry.reset()
 		}
-		retry.wait(ctx)
+		retry.wait(ctx, p.beat)
 	}
 	return nil
 }
@@ -181,6 +193,12 @@ func (p *Publisher) parting(err error) {
 	}
 }
 
+func (p *Publisher) beat() {
+	if p.Beat != nil {
+		p.Beat()
+	}
+}
+
 func (p *Publisher) status(s Status) {
 	if p.OnStatus != nil {
 		p.OnStatus(s)
@@ -188,7 +206,7 @@ func (p *Publisher) status(s Status) {
 }
 
 func (p *Publisher) connect(ctx context.Context, broker *url.URL) (*link, error) {
-	g := greeting{broker: broker, tls: p.TLS, clientID: p.ClientID, username: p.Username, will: p.Topics.Availability()}
+	g := greeting{broker: broker, tls: p.TLS, clientID: p.ClientID, username: p.Username, will: p.Topics.Availability(), beat: p.beat}
 	if p.PasswordFile != "" {
 		password, err := os.ReadFile(p.PasswordFile)
 		if err != nil {

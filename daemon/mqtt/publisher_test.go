@@ -124,14 +124,19 @@ func TestBackoffEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := backoff{min: time.Hour, max: time.Hour}
 		began := time.Now()
-		b.wait(t.Context())
-		if took := time.Since(began); took < 30*time.Minute || took > time.Hour {
+		beats := 0
+		b.wait(t.Context(), func() { beats++ })
+		took := time.Since(began)
+		if took < 30*time.Minute || took > time.Hour {
 			t.Errorf("waited %v", took)
+		}
+		if seconds := int(took.Seconds()); beats < seconds-1 || beats > seconds {
+			t.Errorf("%d beats in %v", beats, took)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		began = time.Now()
-		b.wait(ctx)
+		b.wait(ctx, func() {})
 		if took := time.Since(began); took != time.Minute {
 			t.Errorf("waited %v after the end of its context", took-time.Minute)
 		}

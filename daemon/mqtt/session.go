@@ -129,6 +129,7 @@ func (s *session) farewell(d time.Duration) error {
 
 // step sends what may be sent, and waits until something happens.
 func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
+	s.beat()
 	due := s.fill()
 	var head <-chan struct{}
 	if len(s.flying) > 0 {

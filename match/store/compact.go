@@ -21,6 +21,9 @@ func (s *Store) Compact() error {
 	return s.compact()
 }
 
+// Compacting tells whether everybody waits for Compact now. From any goroutine.
+func (s *Store) Compacting() bool { return s.compacting.Load() }
+
 // purge compacts after a deletion, and says whether that worked.
 func (s *Store) purge() bool {
 	if err := s.compact(); err != nil {
@@ -39,6 +42,8 @@ func (s *Store) compact() error {
 	if err := s.room(s.opts.MinFree/2 + tables); err != nil {
 		return fmt.Errorf("compact store: %w", err)
 	}
+	s.compacting.Store(true)
+	defer s.compacting.Store(false)
 	if err := s.rewrite(); err != nil {
 		return fmt.Errorf("compact store: %w", explain(err))
 	}
