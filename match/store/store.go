@@ -74,7 +74,6 @@ type Store struct {
 	events     eventLog
 	queueHead  atomic.Uint64       // no waiting event has a lower number
 	compacting atomic.Bool
-	compacting atomic.Bool
 	unfinished map[string]struct{} // people whose deletion was interrupted
 	graves     map[Mark]Grave      // of people who are no more
 }
