@@ -3,8 +3,7 @@
 #
 #   cross/vm/share.sh ARCH SHARE
 #
-# It holds what is installed (the binary that is packaged, the models, the
-# runtime, the unit) and the tests, compiled for the guest.
+# It holds the package, the photos, and the tests, compiled for the guest.
 set -eu
 arch=$1 share=$2
 cd "$(dirname "$0")/../.."
@@ -14,7 +13,6 @@ go=${GO:-go}
 for package in capture/v4l2 cross/vm; do
 	CGO_ENABLED=0 GOARCH=$arch $go test -c -tags vm -trimpath -o "$share/$(basename $package).test" ./$package
 done
-cp -r models .cache/photos deploy/systemd "$share/"
-rm -rf "$share/models/build"
-cp "bin/linux-$arch/facerecd" ".cache/litert/$arch/libLiteRt.so" "$share/"
+cp -r .cache/photos "$share/"
+cp dist/facerecd_*_"$arch".deb "$share/facerecd.deb"
 cp cross/vm/guest-run "$share/run"
