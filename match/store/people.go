@@ -44,18 +44,12 @@ func (s *Store) Enroll(p match.Person, templates []match.Template) error {
 }
 
 func (s *Store) enroll(p match.Person, templates []match.Template) error {
-	if err := checkID("person", p.ID); err != nil {
+	if err := checkPerson(p.ID, templates); err != nil {
 		return err
 	}
 	for _, t := range templates {
-		if err := checkID("template", t.ID); err != nil {
-			return err
-		}
 		if t.Person != p.ID {
 			return fmt.Errorf("%w template %s: it belongs to person %q, not %s", ErrInvalid, t.ID, t.Person, p.ID)
-		}
-		if err := checkTemplate(t); err != nil {
-			return fmt.Errorf("template %s: %w", t.ID, err)
 		}
 	}
 
@@ -80,6 +74,34 @@ func (s *Store) enroll(p match.Person, templates []match.Template) error {
 	})
 	if err != nil {
 		return errors.Join(err, s.dropOrphans(p.ID))
+	}
+	return nil
+}
+
+// CheckPerson tells whether Enroll can store a person with these templates,
+// whosever they are. The name is one that Enroll leaves as it is.
+func CheckPerson(p match.Person, templates []match.Template) error {
+	if err := checkPerson(p.ID, templates); err != nil {
+		return err
+	}
+	name, err := cleanName(p.Name)
+	if err == nil && name != p.Name {
+		err = fmt.Errorf("%w name: it has blanks to be taken out", ErrInvalid)
+	}
+	return err
+}
+
+func checkPerson(id string, templates []match.Template) error {
+	if err := checkID("person", id); err != nil {
+		return err
+	}
+	for _, t := range templates {
+		if err := checkID("template", t.ID); err != nil {
+			return err
+		}
+		if err := checkTemplate(t); err != nil {
+			return fmt.Errorf("template %s: %w", t.ID, err)
+		}
 	}
 	return nil
 }
