@@ -62,8 +62,8 @@ func Check(kind Kind, payload []byte) error {
 	return nil
 }
 
-// compile reads a schema anew each time, which costs a millisecond: tests have
-// it.
+// compile reads a schema anew each time, which costs some milliseconds: tests
+// have them.
 func compile(kind Kind) (*jsonschema.Schema, error) {
 	name := string(kind) + ".json"
 	file, err := files.Open(name)

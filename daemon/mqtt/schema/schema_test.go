@@ -3,10 +3,14 @@ package schema_test
 import (
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"facerecd/cross/testkit"
 	"facerecd/daemon/event"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/mqtt/schema"
@@ -92,6 +96,63 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		err := schema.Check(tt.kind, []byte(tt.payload))
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s %s:\ngot  %v\nwant %s", tt.kind, tt.payload, err, tt.want)
+		}
+	}
+}
+
+// examples are the fenced JSON blocks of docs/mqtt.md, which name their kind.
+func examples(t *testing.T) (all []example) {
+	t.Helper()
+	page, err := os.ReadFile(filepath.Join(testkit.Root(t), "docs", "mqtt.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, match := range regexp.MustCompile("(?ms)^```json *([^\n]*)\n(.*?)^```$").FindAllSubmatch(page, -1) {
+		all = append(all, example{schema.Kind(match[1]), match[2]})
+	}
+	return all
+}
+
+type example struct {
+	kind    schema.Kind
+	payload []byte
+}
+
+func TestTheExamplesOfThePageAreAsTheContractHasIt(t *testing.T) {
+	shown := make(map[schema.Kind]int)
+	for _, e := range examples(t) {
+		shown[e.kind]++
+		if err := schema.Check(e.kind, e.payload); err != nil {
+			t.Errorf("%v\n%s", err, e.payload)
+		}
+	}
+	for _, kind := range schema.Kinds() {
+		if shown[kind] == 0 {
+			t.Errorf("docs/mqtt.md has no example of %s", kind)
+		}
+	}
+}
+
+// TestEveryKeyOfAnExampleIsChecked changes the examples key by key: no key can
+// have another type, and none can be misspelt.
+func TestEveryKeyOfAnExampleIsChecked(t *testing.T) {
+	for _, e := range examples(t) {
+		var keys map[string]json.RawMessage
+		if err := json.Unmarshal(e.payload, &keys); err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range keys {
+			keys[key] = json.RawMessage(`{"wrong":true}`)
+			if schema.Check(e.kind, encode(t, keys)) == nil {
+				t.Errorf("%s: any %s will do", e.kind, key)
+			}
+			delete(keys, key)
+			keys[key+"s"] = value
+			if schema.Check(e.kind, encode(t, keys)) == nil {
+				t.Errorf("%s: %ss will do for %s", e.kind, key, key)
+			}
+			delete(keys, key+"s")
+			keys[key] = value
 		}
 	}
 }
