@@ -1,8 +1,8 @@
 """Measures the pack with the numpy pipeline on photos in the layout of Labeled
-Faces in the Wild, and times float against int8. What ships comes from the
-daemon's own code (see measured.py); this is the second opinion.
+Faces in the Wild, and times float, any other packs and int8 in turn. What ships
+comes from the daemon's own code (see measured.py); this is the second opinion.
 
-    python models/build/evaluate.py --images DIR --pairs FILE
+    python models/build/evaluate.py --images DIR --pairs FILE --pack dynamic=.cache/packs/dynamic
 """
 
 import argparse
@@ -21,6 +21,7 @@ import make
 import pipeline
 
 ROLES = ("detector", "landmarks", "embedding")
+BUILT_IN = ("float32", "int8")
 FAR = 5e-5  # of comparisons between different people, how many may pass
 MARGIN = 0.05
 
@@ -86,25 +87,49 @@ def open_set(vectors: dict[str, np.ndarray | None], rules: list[tuple[float, flo
     return table
 
 
-def milliseconds(packs: dict[str, dict[str, bytes]], role: str, runs: int = 300) -> dict[str, float]:
-    """Median time of a run on one thread, the packs taking turns so that
-    whatever else the machine does falls on all of them alike."""
-    ready = {label: _runner(models[role]) for label, models in packs.items()}
-    took = {label: [] for label in packs}
+class Runner:
+    """A model in the daemon's runtime, on one thread. It runs on noise; an
+    operator that XNNPACK does not take runs too, only slowly."""
+
+    def __init__(self, content: bytes):
+        self._model = CompiledModel.from_buffer(content)
+        self.accelerated = self._model.is_fully_accelerated()
+        self._input, self._output = self._model.create_input_buffers(0), self._model.create_output_buffers(0)
+        described = pipeline.Model(content)
+        noise = np.random.default_rng(1).uniform(-1, 1, described.input["shape"][1:])
+        self._input[0].write(described.encode(noise))
+
+    def __call__(self) -> None:
+        self._model.run_by_index(0, self._input, self._output)
+
+
+def milliseconds(runners: dict[str, Runner], runs: int = 300) -> dict[str, float]:
+    """Median time of a run: processor time, which is that of the one thread but
+    not of other programs, the packs taking turns so that what those do to the
+    caches falls on all of them alike."""
+    took = {label: [] for label in runners}
     for _ in range(runs):
-        for label, run in ready.items():
-            start = time.perf_counter()
+        for label, run in runners.items():
+            start = time.process_time()
             run()
-            took[label].append(time.perf_counter() - start)
+            took[label].append(time.process_time() - start)
     return {label: round(float(np.median(times)) * 1e3, 3) for label, times in took.items()}
 
 
-def _runner(content: bytes):
-    model = CompiledModel.from_buffer(content)
-    if not model.is_fully_accelerated():
-        raise SystemExit("the model is not fully accelerated")
-    inputs, outputs = model.create_input_buffers(0), model.create_output_buffers(0)
-    return lambda: model.run_by_index(0, inputs, outputs)
+def read_pack(folder: pathlib.Path) -> dict[str, bytes]:
+    return {role: (folder / f"{role}.tflite").read_bytes() for role in ROLES}
+
+
+def labelled(text: str) -> tuple[str, pathlib.Path]:
+    label, is_pair, folder = text.partition("=")
+    if not (label and is_pair and folder):
+        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=DIR")
+    if label in BUILT_IN:
+        raise argparse.ArgumentTypeError(f"{label!r} is measured anyway: choose another label")
+    missing = [f"{role}.tflite" for role in ROLES if not (pathlib.Path(folder) / f"{role}.tflite").is_file()]
+    if missing:
+        raise argparse.ArgumentTypeError(f"{folder} has no {', '.join(missing)}: variants.py makes packs")
+    return label, pathlib.Path(folder)
 
 
 def main() -> None:
@@ -112,14 +137,18 @@ def main() -> None:
     parser.add_argument("--images", type=pathlib.Path, required=True)
     parser.add_argument("--pairs", type=pathlib.Path, required=True)
     parser.add_argument("--models", type=pathlib.Path, default=make.HERE.parent)
+    parser.add_argument("--pack", type=labelled, action="append", default=[], metavar="LABEL=DIR",
+                        help="measure this one too, with the same settings; may be repeated")
     parser.add_argument("--cache", type=pathlib.Path, default=make.CACHE)
     args = parser.parse_args()
+    if len({label for label, _ in args.pack}) < len(args.pack):
+        parser.error("--pack: two packs have one label")
 
     pairs = lfw.read_pairs(args.pairs)
     names = sorted(str(path.relative_to(args.images)) for path in args.images.rglob("*.jpg"))
-    packs = {
-        "float32": make.float_models(args.cache),
-        "int8": {role: (args.models / f"{role}.tflite").read_bytes() for role in ROLES}}
+    packs = {"float32": make.float_models(args.cache)}
+    packs |= {label: read_pack(folder) for label, folder in args.pack}
+    packs["int8"] = read_pack(args.models)
     for label, models in packs.items():
         vectors = embed_all(models, args.images, names)
         genuine, impostor = every_pair(vectors)
@@ -127,9 +156,15 @@ def main() -> None:
         print("  all pairs:", len(genuine), "same,", len(impostor), "different;", {
             f"tar_at_far_{far:g}": round(float(np.mean(genuine > impostor[int(len(impostor) * far)])), 5)
             for far in (1e-3, 1e-4, 1e-5)})
-        print("  bytes:", {role: len(models[role]) for role in ROLES})
+        print("  bytes:", {role: len(models[role]) for role in ROLES}, flush=True)
+    total = dict.fromkeys(packs, 0.0)
     for role in ROLES:
-        print("ms", role, milliseconds(packs, role))
+        runners = {label: Runner(models[role]) for label, models in packs.items()}
+        took = milliseconds(runners)
+        total = {label: round(total[label] + took[label], 3) for label in packs}
+        print("ms", role, took, "not fully accelerated:",
+              ", ".join(label for label, runner in runners.items() if not runner.accelerated) or "none")
+    print("ms of the three", total, "of float32", {label: round(total[label] / total["float32"], 2) for label in packs})
 
     # The int8 pack came last, and is the one that ships.
     threshold = round(math.ceil(impostor[int(len(impostor) * FAR)] * 100) / 100, 2)

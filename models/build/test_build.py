@@ -1,8 +1,10 @@
 """Quick checks that need neither photos nor the network."""
 
+import argparse
 import json
 import pathlib
 import sys
+import tempfile
 import unittest
 
 import numpy as np
@@ -12,9 +14,12 @@ sys.path.insert(0, str(HERE))
 
 import calibrate  # noqa: E402
 import equalise  # noqa: E402
+import evaluate  # noqa: E402
 import fetch  # noqa: E402
 import lfw  # noqa: E402
+import passes  # noqa: E402
 import pipeline  # noqa: E402
+import tune  # noqa: E402
 
 
 class Sampler(unittest.TestCase):
@@ -62,6 +67,59 @@ class Equalising(unittest.TestCase):
     def test_appended_channels_are_joined_by_their_place(self):
         joint = equalise._joint([np.array([3.0, 1.0]), np.array([2.0, 4.0, 5.0])])
         np.testing.assert_array_equal(joint, [3, 4, 5])
+
+
+class SecondLook(unittest.TestCase):
+    box = np.array([40.0, 30, 60, 80])
+    points = np.array([[60.0, 55], [85, 57], [72, 70], [63, 86], [82, 88]])
+    settings = pipeline.SETTINGS["landmarks"]
+
+    def layout(self, box):
+        return passes.layout(self.points, passes.first_crop(self.settings, box))
+
+    def test_the_crop_moves_and_keeps_its_size(self):
+        middle = np.array([0.52, 0.47])
+        box = passes.again(self.settings, self.box, self.points, middle, None)
+        np.testing.assert_allclose(self.layout(box).middle, middle)
+        self.assertAlmostEqual(self.layout(box).spread, self.layout(self.box).spread)
+
+    def test_the_crop_gets_the_size_that_is_asked_for(self):
+        middle = np.array([0.5, 0.55])
+        found = self.layout(passes.again(self.settings, self.box, self.points, middle, 0.3))
+        np.testing.assert_allclose(found.middle, middle)
+        self.assertAlmostEqual(found.spread, 0.3)
+
+    def test_a_crop_that_is_right_stays(self):
+        here = self.layout(self.box)
+        box = passes.again(self.settings, self.box, self.points, here.middle, here.spread)
+        np.testing.assert_allclose(passes.first_crop(self.settings, box), passes.first_crop(self.settings, self.box), atol=1e-9)
+
+    def test_nobody_is_in_both_halves(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in "edcba":
+                (pathlib.Path(folder) / name).mkdir()
+            tuned, other = tune.halves(pathlib.Path(folder))
+        self.assertEqual(([p.name for p in tuned], [p.name for p in other]), (["a", "c", "e"], ["b", "d"]))
+
+
+class Evaluating(unittest.TestCase):
+    def test_a_pack_has_a_label_of_its_own(self):
+        self.assertEqual(evaluate.labelled(f"again={HERE.parent}"), ("again", HERE.parent))
+        for text, complaint in {
+                "dynamic": "'dynamic' is not LABEL=DIR",
+                "=models": "'=models' is not LABEL=DIR",
+                "int8=models": "'int8' is measured anyway: choose another label",
+                f"empty={HERE}": f"{HERE} has no detector.tflite, landmarks.tflite, embedding.tflite: variants.py makes packs",
+        }.items():
+            with self.assertRaises(argparse.ArgumentTypeError) as raised:
+                evaluate.labelled(text)
+            self.assertEqual(str(raised.exception), complaint)
+
+    def test_the_shipped_models_run_fully_accelerated(self):
+        for role, content in evaluate.read_pack(HERE.parent).items():
+            run = evaluate.Runner(content)
+            run()
+            self.assertTrue(run.accelerated, role)
 
 
 class Protocol(unittest.TestCase):

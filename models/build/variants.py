@@ -1,5 +1,6 @@
-"""Writes packs to compare the shipped one with: the same networks in float32, and
-with int8 weights alone (dynamic range).
+"""Writes packs to compare the shipped one with: the same networks in float32,
+with int8 weights alone (dynamic range), and with those where XNNPACK has a kernel
+for them, which is everywhere but in depthwise convolutions (dynamic-dense).
 
     python models/build/variants.py --out .cache/packs
     facerecd eval … --models .cache/packs/float32 --against models
@@ -16,9 +17,14 @@ import manifest
 import measured
 
 
-def dynamic(model: bytes) -> bytes:
+DENSE = ("CONV_2D", "FULLY_CONNECTED")
+
+
+def dynamic(model: bytes, operations: tuple[str, ...] = ("*",)) -> bytes:
     logging.getLogger().setLevel(logging.ERROR)
-    return bytes(quantizer.Quantizer(model, recipe.dynamic_wi8_afp32()).quantize().quantized_model)
+    (rule,) = recipe.dynamic_wi8_afp32()
+    rules = [rule | {"operation": operation} for operation in operations]
+    return bytes(quantizer.Quantizer(model, rules).quantize().quantized_model)
 
 
 def write(folder: pathlib.Path, models: dict[str, bytes], how: str) -> None:
@@ -38,6 +44,8 @@ def main() -> None:
     models = make.float_models(args.cache)
     write(args.out / "float32", models, "none: not quantised")
     write(args.out / "dynamic", {role: dynamic(model) for role, model in models.items()}, "none: only weights are int8")
+    write(args.out / "dynamic-dense", {role: dynamic(model, DENSE) for role, model in models.items()},
+          "none: only weights are int8, and not those of depthwise convolutions")
 
 
 if __name__ == "__main__":
