@@ -129,6 +129,26 @@ func (l *link) publish(topic string, retained bool, payload []byte) paho.Token {
 	return l.client.Publish(topic, 1, retained, payload)
 }
 
+// subscribe asks for what matches filter, with QoS 1. The token is to be asked
+// for a denial when it is done. Paho calls receive in the order of the messages,
+// and reads nothing more until it returns.
+func (l *link) subscribe(filter string, receive func(topic string, payload []byte)) paho.Token {
+	return l.client.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) { receive(m.Topic(), m.Payload()) })
+}
+
+// denial is what a broker says that does not grant a subscription: paho takes
+// that for a success.
+func denial(token paho.Token) error {
+	if s, ok := token.(*paho.SubscribeToken); ok {
+		for filter, qos := range s.Result() {
+			if qos > 2 {
+				return fmt.Errorf("the broker refuses the subscription to %s: let this device read there", filter)
+			}
+		}
+	}
+	return nil
+}
+
 // cut breaks the connection without a DISCONNECT, so that the broker publishes
 // the last will. All calls that wait on it return. Paho takes no notice of a
 // connection that is closed under it; a read that times out makes it clean up.

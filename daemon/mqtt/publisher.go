@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -78,6 +79,9 @@ type Publisher struct {
 	published, acked, connects atomic.Uint64
 
 	retained retained
+
+	mu     sync.Mutex
+	newest chan *Conn
 }
 
 // Status is the state of the connection.
@@ -157,7 +161,10 @@ func (p *Publisher) Run(ctx context.Context) error {
 		p.connects.Add(1)
 		p.Log.Info("connected to the MQTT broker", "broker", broker.Redacted())
 		p.status(Status{Connected: true})
-		err = (&session{Publisher: p, link: l}).run(ctx)
+		conn := newConn()
+		p.offer(conn)
+		err = (&session{Publisher: p, link: l, conn: conn}).run(ctx)
+		close(conn.over)
 		p.status(Status{Err: err})
 		if ctx.Err() != nil {
 			p.parting(err)

@@ -30,6 +30,7 @@ var errNoAck = errors.New("the broker acknowledges nothing")
 type session struct {
 	*Publisher
 	link *link
+	conn *Conn // for others
 
 	flying  []flight  // on their way, oldest first
 	after   uint64    // the newest event that was handed over
@@ -46,6 +47,7 @@ type flight struct {
 	size  int
 	token paho.Token
 	since time.Time
+	done  chan<- error // nil, or with room for the outcome
 }
 
 // landing is an event that was acknowledged at a time.
@@ -144,6 +146,7 @@ func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
 	case <-s.Outbox.Appended():
 		s.more = true
 	case <-s.retained.signal():
+	case <-s.conn.asked:
 	case <-due:
 	case <-tick:
 		return s.look()
@@ -166,6 +169,7 @@ func (s *session) fill() (due <-chan time.Time) {
 		s.send(0, topic, true, payload)
 	}
 	s.fillEvents()
+	s.fillRequests()
 	return due
 }
 
@@ -204,10 +208,15 @@ func (s *session) room() int {
 }
 
 func (s *session) send(seq uint64, topic string, retained bool, payload []byte) {
-	s.flying = append(s.flying, flight{seq, len(payload), s.link.publish(topic, retained, payload), time.Now()})
+	s.fly(flight{seq: seq, size: len(payload), token: s.link.publish(topic, retained, payload)})
 	if seq != 0 {
 		s.published.Add(1)
 	}
+}
+
+func (s *session) fly(f flight) {
+	f.since = time.Now()
+	s.flying = append(s.flying, f)
 }
 
 // land takes in what has been acknowledged, in order: an event whose
@@ -230,6 +239,9 @@ func (s *session) land() error {
 			}
 		}
 		s.flying = s.flying[1:]
+		if f.done != nil {
+			f.done <- denial(f.token)
+		}
 		if f.seq != 0 {
 			s.landed = append(s.landed, landing{f.seq, time.Now()})
 			s.acked.Add(1)
