@@ -68,7 +68,8 @@ func Load(path string, env []string) (Config, error) {
 func parse(data []byte, env []string) (Config, []error) {
 	c := Default()
 	problems := decode(data, &c)
-	return c, append(problems, override(&c, env)...)
+	problems = append(problems, override(&c, env)...)
+	return c, append(problems, credentials(&c, env)...)
 }
 
 func readFile(path string) ([]byte, error) {
