@@ -48,6 +48,7 @@ type daemon struct {
 	enrolled []string // names that Enroll was called with
 	history  []event.Event
 	live     chan event.Event
+	screens  *screens
 
 	during func(context.Context) error // called by Enroll and Recognize, when set
 }
@@ -168,9 +169,12 @@ func (d *daemon) History(_ context.Context, before string, limit int) ([]event.E
 func (d *daemon) Subscribe(context.Context) <-chan event.Event { return d.live }
 
 func (d *daemon) server() *Server {
+	if d.screens == nil {
+		d.screens = newScreens(0)
+	}
 	return &Server{
 		Listen: "127.0.0.1:4000", Version: "1.0",
-		Faces: d, People: d, Events: d,
+		Faces: d, People: d, Events: d, Cameras: d.screens,
 		Health: func() Health { return Health{Status: StatusOK, Uptime: 60} },
 		Log:    slog.New(slog.DiscardHandler),
 	}

@@ -236,10 +236,10 @@ func TestSlowSendersAreCutOff(t *testing.T) {
 }
 
 func TestSlowReadersAreCutOff(t *testing.T) {
-	for _, path := range []string{"/api/v1/people", "/api/v1/events/stream"} {
+	for _, path := range []string{"/api/v1/people", "/api/v1/events/stream", "/api/v1/cameras/yard/stream.mjpg"} {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ln, stop := serve(t, &daemon{})
+				ln, stop := serve(t, &daemon{screens: newScreens(1)})
 				c := ln.dial()
 				defer c.Close()
 				if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
