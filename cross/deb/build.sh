@@ -27,6 +27,7 @@ rm -rf "$stage"
 root=$stage/root share=$stage/root/usr/share
 install -D -m 755 -t "$root/usr/bin" "bin/linux-$arch/facerecd"
 install -D -m 644 -t "$root/usr/lib/facerecd" ".cache/litert/$arch/libLiteRt.so"
+install -m 755 -t "$root/usr/lib/facerecd" deploy/debian/make-token
 install -D -m 644 -t "$root/usr/lib/facerecd/models" models/*.tflite models/manifest.json
 install -D -m 644 -t "$root/usr/lib/systemd/system" deploy/systemd/*.service
 install -D -m 644 deploy/debian/facerecd.sysusers "$root/usr/lib/sysusers.d/facerecd.conf"

@@ -36,7 +36,7 @@ func (t tree) zsh() string {
 	b.WriteString("#compdef facerecd\n" + generated)
 	b.WriteString("_facerecd() {\n	local -a commands\n	case \"${words[2,CURRENT-1]} \" in\n")
 	for _, c := range t.commands {
-		fmt.Fprintf(&b, "	%s*) _arguments", zshPattern(c.name()+" "))
+		fmt.Fprintf(&b, "	%s*) _arguments", quoted(c.name()+" "))
 		for _, f := range c.flags {
 			value := ""
 			if f.value != "" {
@@ -58,7 +58,7 @@ func (t tree) zsh() string {
 		b.WriteString(")\n		_describe command commands ;;\n")
 	}
 	for _, g := range t.groups() {
-		fmt.Fprintf(&b, "	%s)", zshPattern(g+" "))
+		fmt.Fprintf(&b, "	%s)", quoted(g+" "))
 		describe(g)
 	}
 	b.WriteString("	' ')")
@@ -106,8 +106,6 @@ func (t tree) summary(path ...string) string {
 // quoted is for any of the three shells: fish wants no '\” trick, so a quote
 // in a help text becomes a typographic one.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "’") + "'" }
-
-func zshPattern(s string) string { return quoted(s) }
 
 // bracketed escapes what ends a description in zsh's _arguments.
 func bracketed(s string) string {
