@@ -66,10 +66,9 @@ lint: ## go vet, gofumpt and staticcheck
 
 VM := .cache/vm/run-$(ARCH)
 
-vm: deps binary
+vm: deps deb
 	@cross/vm/needs.sh
 	cross/vm/build.sh $(ARCH)
-	$(PYTHON) cross/fetch.py runtime --arch $(ARCH)
 	cross/vm/share.sh $(ARCH) $(VM)
 
 vm-test: vm ## boot a Debian with a virtual camera and test the service in it (ARCH=amd64 or arm64; as root)
@@ -87,7 +86,7 @@ deb-check: ## build the package twice, compare the bytes, and have lintian look 
 	cross/deb/check.sh $(ARCH)
 
 image: ## write dist/facerecd-pi_VERSION.img.xz, for a Raspberry Pi 3 or 4 (as root on Debian or Ubuntu)
-	@cross/image/needs.sh
+	@cross/vm/needs.sh
 	$(MAKE) deb ARCH=arm64
 	cross/image/base.sh
 	cross/image/build.sh

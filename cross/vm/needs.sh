@@ -1,7 +1,8 @@
 #!/bin/sh
-# Installs what the VM tests need on a Debian host, where it is missing: qemu,
-# and what builds a Debian guest without loop devices or mounts.
+# Installs what the VM tests and the Pi image need on a Debian host, where it is
+# missing: qemu, and what builds a Debian without loop devices or mounts.
 set -eu
+PATH=$PATH:/usr/sbin:/sbin
 
 missing() {
 	while read -r command package; do
@@ -14,6 +15,10 @@ missing() {
 		mmdebstrap mmdebstrap
 		arch-test arch-test
 		mke2fs e2fsprogs
+		mkfs.vfat dosfstools
+		mcopy mtools
+		sfdisk fdisk
+		xz xz-utils
 	LIST
 	for package in seabios ipxe-qemu qemu-system-data debian-archive-keyring; do
 		[ -e "/usr/share/doc/$package" ] || echo "$package"
@@ -23,10 +28,10 @@ missing() {
 packages=$(echo $(missing))
 [ -n "$packages" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-	echo "the VM tests run as root on Debian or Ubuntu, and need $packages" >&2
+	echo "the VM tests and the Pi image are made as root on Debian or Ubuntu, and need $packages" >&2
 	exit 1
 fi
-echo "installing what the VM tests need: $packages"
+echo "installing what is missing: $packages"
 apt-get update -q
 DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages </dev/null
 still=$(echo $(missing))

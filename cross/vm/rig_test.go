@@ -50,9 +50,10 @@ func install() error {
 	return nil
 }
 
-// apt does without the network: the guest has what the package depends on.
+// apt is apt-get. The guest has what the package depends on, so that nothing is
+// fetched.
 func apt(args ...string) (string, error) {
-	cmd := exec.Command("apt-get", append([]string{"--yes", "--quiet", "--no-download"}, args...)...)
+	cmd := exec.Command("apt-get", append([]string{"--yes", "--quiet"}, args...)...)
 	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
