@@ -10,6 +10,7 @@ import (
 	"facerecd/daemon/api"
 	"facerecd/daemon/config"
 	"facerecd/daemon/event"
+	"facerecd/daemon/fleet"
 	"facerecd/daemon/mqtt"
 	"facerecd/inference"
 	"facerecd/match"
@@ -29,6 +30,7 @@ type parts struct {
 	log       *event.Log
 	policy    atomic.Pointer[match.Policy] // as configured now
 	publisher *mqtt.Publisher
+	fleet     *fleet.Sync  // nil: people are shared with nobody
 	broker    *mqtt.Broker // nil: one was configured
 	server    *api.Server
 	probe     probe     // of the store
@@ -46,7 +48,7 @@ func (d *Daemon) build() (p *parts, err error) {
 		return p, err
 	}
 	p.vision.Detector = inference.Mode(c.Detector)
-	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log}); err != nil {
+	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log, Device: config.Slug(c.Device)}); err != nil {
 		return p, err
 	}
 	p.probe.Ask = func() error { _, _, err := p.store.Setting("probe"); return err }
@@ -73,6 +75,7 @@ func (d *Daemon) build() (p *parts, err error) {
 	if err := d.buildMQTT(p, topics); err != nil {
 		return p, err
 	}
+	d.buildFleet(p)
 	if err := d.buildHTTP(p); err != nil {
 		return p, err
 	}

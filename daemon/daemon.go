@@ -95,6 +95,9 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 		u.start(ctx, l.in.fail)
 	}
 	l.in.run(p.renewal.Run)
+	if p.fleet != nil {
+		l.in.run(p.fleet.Run)
+	}
 	l.http.run(func(ctx context.Context) error { return p.server.Serve(ctx, listener) })
 	l.base.run(p.probe.Run)
 	d.reload.begin(d, p, l)

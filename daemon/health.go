@@ -23,6 +23,7 @@ type health struct {
 	since  time.Time // of status
 
 	reload []api.Condition // what came of the last reload
+	noKey  error           // why there is no fleet, although there should be
 }
 
 // rejected notes why the configuration could not be reloaded.
@@ -99,6 +100,7 @@ func (d *Daemon) Health() api.Health {
 	if !h.status.Connected {
 		wrong("mqtt_disconnected", h.since, "the broker cannot be reached; events wait on the disk until it can. Check mqtt.broker")
 	}
+	r.Fleet = h.fleet(wrong)
 	for _, c := range h.reload {
 		r.Status = api.StatusDegraded
 		r.Checks = append(r.Checks, c)

@@ -18,10 +18,14 @@ import (
 type Roster struct {
 	Store   *store.Store
 	Gallery *match.Gallery
+	// OnChange, when set, is told of each person who was changed
+	// here, one after the other. It must not block.
+	OnChange func(store.Mark)
 
 	change sync.Mutex // one change at a time, from the store to the gallery
 	mu     sync.RWMutex
-	names  map[string]string // by Person.ID
+	names  map[string]string     // by Person.ID
+	ids    map[store.Mark]string // of the same people
 }
 
 var _ api.People = (*Roster)(nil)
@@ -36,9 +40,10 @@ func (r *Roster) Load() error {
 	if err != nil {
 		return fmt.Errorf("read people: %w", err)
 	}
-	names, templates := make(map[string]string, len(people)), 0
+	names, ids, templates := make(map[string]string, len(people)), make(map[store.Mark]string, len(people)), 0
 	for _, p := range people {
 		names[p.ID] = p.Name
+		ids[store.MarkOf(p.ID)] = p.ID
 		templates += p.Templates
 	}
 	r.Gallery.Grow(templates)
@@ -46,7 +51,7 @@ func (r *Roster) Load() error {
 		return fmt.Errorf("read templates: %w", err)
 	}
 	r.mu.Lock()
-	r.names = names
+	r.names, r.ids = names, ids
 	r.mu.Unlock()
 	return nil
 }
@@ -89,6 +94,7 @@ func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.P
 	if err := r.Gallery.Add(templates...); err != nil {
 		return p, fmt.Errorf("add templates to the gallery: %w", err)
 	}
+	r.changed(p.ID)
 	return r.counted(p), nil
 }
 
@@ -132,6 +138,7 @@ func (r *Roster) Renew(t match.Template) error {
 	if err := r.Gallery.Renew(t); err != nil {
 		return fmt.Errorf("add template to the gallery: %w", err)
 	}
+	r.changed(t.Person)
 	return nil
 }
 
@@ -160,6 +167,22 @@ func (r *Roster) rename(p match.Person) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.names[p.ID] = p.Name
+	r.ids[store.MarkOf(p.ID)] = p.ID
+}
+
+// remove takes a person out who is not in the store any more.
+func (r *Roster) remove(id string) {
+	r.Gallery.RemovePerson(id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.names, id)
+	delete(r.ids, store.MarkOf(id))
+}
+
+func (r *Roster) changed(id string) {
+	if r.OnChange != nil {
+		r.OnChange(store.MarkOf(id))
+	}
 }
 
 // List implements api.People.
@@ -186,6 +209,7 @@ func (r *Roster) Rename(_ context.Context, id, name string) (match.Person, error
 		return p, apiError(err)
 	}
 	r.rename(p)
+	r.changed(id)
 	return r.counted(p), nil
 }
 
@@ -198,10 +222,8 @@ func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
 	if err != nil {
 		return api.Receipt{}, apiError(err)
 	}
-	r.Gallery.RemovePerson(id)
-	r.mu.Lock()
-	delete(r.names, id)
-	r.mu.Unlock()
+	r.remove(id)
+	r.changed(id)
 	return api.Receipt(receipt), nil
 }
 

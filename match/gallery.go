@@ -57,15 +57,9 @@ func (g *Gallery) Add(templates ...Template) error {
 		if t.Person == "" {
 			return fmt.Errorf("template %s belongs to nobody: set its person", t.ID)
 		}
-		if t.Model != g.model {
-			continue
-		}
-		if len(t.Vector) != g.size {
-			return fmt.Errorf("template %s has %d elements, model %s makes %d: enrol the person again", t.ID, len(t.Vector), g.model, g.size)
-		}
-		u, err := unit(t.Vector)
+		u, err := g.unit(t)
 		if err != nil {
-			return fmt.Errorf("template %s: %w: enrol the person again", t.ID, err)
+			return err
 		}
 		units[i] = u
 	}
@@ -82,6 +76,27 @@ func (g *Gallery) Add(templates ...Template) error {
 		g.vectors = append(g.vectors, units[i]...)
 	}
 	return nil
+}
+
+// Check tells whether Add can take the template, whosever it is.
+func (g *Gallery) Check(t Template) error {
+	_, err := g.unit(t)
+	return err
+}
+
+// unit is the row of a template, nil when another model made it.
+func (g *Gallery) unit(t Template) ([]float32, error) {
+	if t.Model != g.model {
+		return nil, nil
+	}
+	if len(t.Vector) != g.size {
+		return nil, fmt.Errorf("template %s has %d elements, model %s makes %d: enrol the person again", t.ID, len(t.Vector), g.model, g.size)
+	}
+	u, err := unit(t.Vector)
+	if err != nil {
+		return nil, fmt.Errorf("template %s: %w: enrol the person again", t.ID, err)
+	}
+	return u, nil
 }
 
 // Grow makes room for n more templates of the gallery's model, so that a large

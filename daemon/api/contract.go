@@ -174,6 +174,7 @@ type Health struct {
 	Uptime  int64          `json:"uptime_s"` // whole seconds
 	Cameras []CameraHealth `json:"cameras"`
 	MQTT    MQTTHealth     `json:"mqtt"`
+	Fleet   *FleetHealth   `json:"fleet,omitempty"` // nil: people are shared with no other device
 	Process ProcessHealth  `json:"process"`
 	Checks  []Condition    `json:"checks"` // what is wrong now
 }
@@ -205,6 +206,17 @@ type ProcessHealth struct {
 type MQTTHealth struct {
 	Connected bool `json:"connected"`
 	Backlog   int  `json:"backlog"` // events that wait for the broker
+}
+
+// FleetHealth is how sharing people with other devices fares. The counts are of
+// records, since the start.
+type FleetHealth struct {
+	ID        string `json:"id"`      // the same on all devices with the key
+	InStep    bool   `json:"in_step"` // everything that the broker has is taken in
+	Published uint64 `json:"published"`
+	Taken     uint64 `json:"taken"`   // told something new
+	Stale     uint64 `json:"stale"`   // were older than what was known, and replaced
+	Refused   uint64 `json:"refused"` // were not made with the key, damaged, or of a newer version
 }
 
 // Condition is something that needs attention.

@@ -27,6 +27,7 @@ type Config struct {
 	Threads   int      `yaml:"threads"`    // that a model may use, 1..64
 	HTTP      HTTP     `yaml:"http"`
 	MQTT      MQTT     `yaml:"mqtt"`
+	Fleet     Fleet    `yaml:"fleet"`
 	Cameras   []Camera `yaml:"cameras"`
 	Match     Match    `yaml:"match"`
 	Log       Log      `yaml:"log"`
@@ -61,6 +62,11 @@ type MQTTTLS struct {
 	CA   string `yaml:"ca"` // "" for the system's
 	Cert string `yaml:"cert"`
 	Key  string `yaml:"key"`
+}
+
+// Fleet is who shares people with this device.
+type Fleet struct {
+	KeyFile string `yaml:"key_file"` // "": nobody
 }
 
 // Camera is one camera, or a recording that is played as one.

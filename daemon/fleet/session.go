@@ -17,6 +17,7 @@ type session struct {
 	*Sync
 	conn  Conn
 	heard map[store.Mark]bool // whose records the broker has; nil once that is compared
+	again time.Time           // when to ask for everything again; zero for never
 }
 
 func (w *session) topic(relative string) string { return w.Prefix + "/" + relative }
@@ -27,6 +28,8 @@ func (w *session) topic(relative string) string { return w.Prefix + "/" + relati
 // where the retained messages end; a message of our own, which comes back after
 // them, does.
 func (w *session) takeAll(ctx context.Context) error {
+	w.heard, w.again = make(map[store.Mark]bool), time.Time{}
+	before := w.Status().Refused
 	marker := w.Codec.Fleet() + "/mark/" + rand.Text()
 	if err := w.conn.Subscribe(ctx, w.topic(marker)); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -61,6 +64,13 @@ func (w *session) takeAll(ctx context.Context) error {
 	w.mu.Unlock()
 	w.heard = nil
 	w.inStep(true, nil)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.status.Refused == before {
+		w.status.Reason, w.status.ReasonSince = nil, time.Time{}
+	} else { // in vain, where the topic is nobody's
+		w.again = time.Now().Add(lookAgain)
+	}
 	return nil
 }
 
@@ -105,7 +115,7 @@ func (w *session) until(ctx context.Context, marker string, n byte) ([]Record, e
 
 // work waits until there is something to do, and does it.
 func (w *session) work(ctx context.Context) error {
-	var due <-chan time.Time
+	var due, again <-chan time.Time
 	w.mu.Lock()
 	m, one, wait := w.debts.next(time.Now())
 	w.mu.Unlock()
@@ -114,6 +124,12 @@ func (w *session) work(ctx context.Context) error {
 		return w.pay(ctx, m, one)
 	case wait > 0:
 		due = time.After(wait)
+	}
+	if !w.again.IsZero() {
+		if time.Now().After(w.again) {
+			return w.takeAll(ctx)
+		}
+		again = time.After(time.Until(w.again))
 	}
 	select {
 	case <-ctx.Done():
@@ -124,9 +140,18 @@ func (w *session) work(ctx context.Context) error {
 		return w.takeNew(ctx)
 	case <-w.signal():
 	case <-due:
+	case <-again:
 	}
 	return nil
 }
+
+// restoreAfter is how long a record that somebody took off the broker, or put
+// something else in its place, stays missing there: it is the least time between
+// two comparisons of everything.
+const restoreAfter = 10 * time.Second
+
+// lookAgain is how long what a comparison has refused counts as being there.
+const lookAgain = 10 * time.Minute
 
 // batch is how many records are taken in at once: in the store that costs a
 // write for each, and for all of their deletions one rewriting of the files.
@@ -154,16 +179,27 @@ func (w *session) takeNew(ctx context.Context) error {
 	}
 	if w.conn.Missed() {
 		w.once("missed", slog.LevelWarn, "the fleet's records came faster than this device takes them in, asking for them again")
-		w.heard = make(map[store.Mark]bool)
-		return w.takeAll(ctx)
+		w.askAgain()
 	}
 	return nil
+}
+
+// askAgain makes the session compare everything again, soon: the broker has lost
+// a record, or one was not taken in.
+func (w *session) askAgain() {
+	if w.again.IsZero() && w.heard == nil {
+		w.again = time.Now().Add(restoreAfter)
+	}
 }
 
 // open returns the record of a message, and whether it has one.
 func (w *session) open(topic string, payload []byte) (Record, bool) {
 	relative := strings.TrimPrefix(topic, w.Prefix+"/")
-	if !w.Codec.owns(relative) || len(payload) == 0 { // somebody cleared the topic; whoever has the record owes it at the next connection
+	if !w.Codec.owns(relative) {
+		return Record{}, false
+	}
+	if len(payload) == 0 { // somebody cleared the topic
+		w.askAgain()
 		return Record{}, false
 	}
 	r, err := w.Codec.Open(relative, payload)
@@ -171,10 +207,11 @@ func (w *session) open(topic string, payload []byte) (Record, bool) {
 		w.mu.Lock()
 		w.status.Refused++
 		w.status.Reason = err
-		if w.status.Since.IsZero() {
-			w.status.Since = time.Now()
+		if w.status.ReasonSince.IsZero() {
+			w.status.ReasonSince = time.Now()
 		}
 		w.mu.Unlock()
+		w.askAgain()
 		w.once("refused "+err.Error(), slog.LevelWarn, "refused a record of the fleet", "topic", topic, "reason", err)
 		return Record{}, false
 	}

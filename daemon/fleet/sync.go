@@ -73,15 +73,16 @@ type Sync struct {
 
 // Status is how a Sync fares. The counts are since it was made.
 type Status struct {
-	Fleet     string    // id
-	InStep    bool      // everything that the broker had is taken in
-	Err       error     // why it is not; nil while there is no connection
-	Published uint64    // records
-	Taken     uint64    // records that told something new
-	Stale     uint64    // records at the broker that were older than what was known, and were replaced: replayed, or of a device that was away
-	Refused   uint64    // payloads that are no records of this fleet
-	Reason    error     // of the last refusal
-	Since     time.Time // of the first refusal
+	Fleet     string // id
+	InStep    bool   // everything that the broker had is taken in
+	Err       error  // why it is not; nil while there is no connection
+	Published uint64 // records
+	Taken     uint64 // records that told something new
+	Stale     uint64 // records at the broker that were older than what was known, and were replaced: replayed, or of a device that was away
+	Refused   uint64 // payloads that are no records of this fleet
+	Reason    error  // of the last refusal; nil when the broker has nothing to refuse any more
+
+	ErrSince, ReasonSince time.Time
 }
 
 // Status may be called at any time.
@@ -156,6 +157,9 @@ func over(ctx context.Context, conn Conn) error {
 func (s *Sync) inStep(yes bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil && s.status.Err == nil {
+		s.status.ErrSince = time.Now()
+	}
 	s.status.InStep, s.status.Err = yes, err
 }
 
@@ -175,7 +179,7 @@ func (s *Sync) once(kind string, level slog.Level, message string, args ...any) 
 
 // serve keeps in step over one connection, until it is lost.
 func (s *Sync) serve(ctx context.Context, conn Conn) error {
-	w := &session{Sync: s, conn: conn, heard: make(map[store.Mark]bool)}
+	w := &session{Sync: s, conn: conn}
 	if err := w.takeAll(ctx); err != nil {
 		return err
 	}

@@ -172,11 +172,11 @@ func (s *Store) SetNames(people ...match.Person) error {
 	return nil
 }
 
-// Absorb takes one person into another, who is made when they are new, under
-// the rules of Enroll: templates, crops, and events that happened, which keep
-// the name and id that they were told with. The first one's name is free then,
-// and their grave says who took them in. Interrupted, it is to be called again.
-func (s *Store) Absorb(from string, into match.Person) error {
+// Absorb takes one person into another: templates, crops, and events that
+// happened, which keep the name and id that they were told with. The first one's
+// name is free then, and their grave says who took them in. Interrupted, it is
+// to be called again.
+func (s *Store) Absorb(from, into string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.absorb(from, into); err != nil {
@@ -185,45 +185,48 @@ func (s *Store) Absorb(from string, into match.Person) error {
 	return nil
 }
 
-func (s *Store) absorb(from string, into match.Person) error {
+func (s *Store) absorb(from, into string) error {
 	if s.db == nil {
 		return ErrClosed
 	}
-	if err := errors.Join(checkID("person", from), checkID("person", into.ID)); err != nil {
+	if err := errors.Join(checkID("person", from), checkID("person", into)); err != nil {
 		return err
 	}
-	if from == into.ID || s.isForgotten(into.ID) {
+	if from == into || s.isForgotten(into) {
 		return fmt.Errorf("%w: nobody can be taken into them", ErrForgotten)
 	}
 	// What is too much for one transaction goes ahead, and does no harm alone.
-	if err := s.passRows(from, into.ID); err != nil {
+	if err := s.passRows(from, into); err != nil {
 		return err
 	}
-	moved, err := s.templatesFor(from, into.ID)
+	moved, err := s.templatesFor(from, into)
 	if err != nil {
 		return err
 	}
 	if err := s.putCrops(moved); err != nil {
-		return errors.Join(err, s.dropOrphans(into.ID))
+		return errors.Join(err, s.dropOrphans(into))
 	}
-	grave := Grave{Mark: MarkOf(from), Into: MarkOf(into.ID)}
+	grave := Grave{Mark: MarkOf(from), Into: MarkOf(into)}
 	err = s.update(s.freeing(), func(txn *badger.Txn) error {
 		old, err := getPerson(txn, from)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(txn.Delete(personKey(from)), txn.Delete(nameKey(old.Name)), s.putPerson(txn, into)); err != nil {
+		if _, err := getPerson(txn, into); err != nil {
+			return err
+		}
+		if err := errors.Join(txn.Delete(personKey(from)), txn.Delete(nameKey(old.Name))); err != nil {
 			return err
 		}
 		for _, t := range moved {
-			if err := errors.Join(txn.Set(templateKey(into.ID, t.ID), encodeTemplate(t)), txn.Delete(templateKey(from, t.ID))); err != nil {
+			if err := errors.Join(txn.Set(templateKey(into, t.ID), encodeTemplate(t)), txn.Delete(templateKey(from, t.ID))); err != nil {
 				return err
 			}
 		}
 		return errors.Join(s.dig(txn, grave), txn.Set([]byte(residueKey), nil))
 	})
 	if err != nil {
-		return errors.Join(err, s.dropOrphans(into.ID))
+		return errors.Join(err, s.dropOrphans(into))
 	}
 	s.buried(grave)
 	return s.dropOrphans(from)

@@ -54,7 +54,7 @@ func forgetKey(id string) []byte { return []byte(forgetPrefix + id) }
 // nameKey is a digest, because Badger prints keys in its warnings, and no name
 // has any business in a log.
 func nameKey(name string) []byte {
-	sum := sha256.Sum256([]byte(foldName(name)))
+	sum := sha256.Sum256([]byte(FoldName(name)))
 	return append([]byte(namePrefix), sum[:16]...)
 }
 
@@ -94,9 +94,9 @@ func cleanName(name string) (string, error) {
 	return clean, nil
 }
 
-// foldName maps names that differ in case only to one: each letter becomes the
+// FoldName maps names that differ in case only to one: each letter becomes the
 // least of those that fold to it.
-func foldName(name string) string {
+func FoldName(name string) string {
 	return strings.Map(func(r rune) rune {
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {

@@ -131,7 +131,7 @@ func (s *Store) putPerson(txn *badger.Txn, p match.Person) error {
 				p.Version = match.Version{Counter: old.Version.Counter + 1, Device: s.opts.Device}
 			}
 		}
-		if foldName(old.Name) != foldName(name) {
+		if FoldName(old.Name) != FoldName(name) {
 			if err := freeName(txn, old); err != nil {
 				return err
 			}

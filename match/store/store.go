@@ -72,7 +72,7 @@ type Store struct {
 	db         *badger.DB          // nil once closed
 	prepared   map[string]struct{} // write-ahead logs that prepareLogs has seen
 	events     eventLog
-	queueHead  atomic.Uint64       // no waiting event has a lower number
+	queueHead  atomic.Uint64 // no waiting event has a lower number
 	compacting atomic.Bool
 	unfinished map[string]struct{} // people whose deletion was interrupted
 	graves     map[Mark]Grave      // of people who are no more
