@@ -116,7 +116,7 @@ func (p *Pipeline) step(ctx context.Context) {
 
 // process looks at a frame, and closely at those of its faces that are worth it.
 func (p *Pipeline) process(f *capture.Frame) error {
-	view, err := viewOf(f, p.Decoder)
+	view, err := ViewOf(f, p.Decoder)
 	if err != nil {
 		return fmt.Errorf("read frame: %w", err)
 	}

@@ -179,7 +179,7 @@ func shot(t testing.TB, name string) *capture.Frame {
 // theFace is the one face of a frame, by the engine directly.
 func theFace(t testing.TB, e *Engine, f *capture.Frame) inference.Face {
 	t.Helper()
-	view, err := viewOf(f, jpeg.NewStd())
+	view, err := ViewOf(f, jpeg.NewStd())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,10 +8,10 @@ import (
 	"facerecd/inference"
 )
 
-// viewOf sees a camera's frame as the planes that inference reads. A JPEG is
+// ViewOf sees a camera's frame as the planes that inference reads. A JPEG is
 // decoded first, so the view is valid until decoder's next picture; everything
 // else is seen in place.
-func viewOf(f *capture.Frame, decoder jpeg.Decoder) (inference.View, error) {
+func ViewOf(f *capture.Frame, decoder jpeg.Decoder) (inference.View, error) {
 	switch f.Format {
 	case capture.JPEG:
 		img, err := decoder.Decode(f.Data)

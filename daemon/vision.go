@@ -19,6 +19,9 @@ type Vision struct {
 	// Detector is how the engines search for faces; "" is Full. Set it before
 	// the first Engine.
 	Detector inference.Mode
+	// Wrap sees each network before an engine gets it, to measure it; nil for
+	// nobody.
+	Wrap func(role string, n inference.Network) inference.Network
 
 	library *litert.Library
 	threads int
@@ -76,6 +79,7 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 			err = errors.Join(err, e.Close())
 		}
 	}()
+	var networks []inference.Network
 	for _, m := range []struct {
 		role string
 		data []byte
@@ -85,8 +89,12 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 			return e, fmt.Errorf("open the %s model: %w", m.role, err)
 		}
 		e.models = append(e.models, model)
+		networks = append(networks, model)
+		if v.Wrap != nil {
+			networks[len(networks)-1] = v.Wrap(m.role, model)
+		}
 	}
-	e.Engine, err = inference.NewEngine(pack, e.models[0], e.models[1], e.models[2])
+	e.Engine, err = inference.NewEngine(pack, networks[0], networks[1], networks[2])
 	return e, err
 }
 

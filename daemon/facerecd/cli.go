@@ -33,6 +33,7 @@ type cli struct {
 	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`
 	Eval          evalCmd          `cmd:"" help:"Measure the accuracy on photos in LFW's layout."`
 	EvalDetection evalDetectionCmd `cmd:"" help:"Measure what each detector finds, by the size of the face."`
+	Bench         benchCmd         `cmd:"" help:"Measure how long a frame takes on this machine, beside the models alone."`
 	Doctor        doctorCmd        `cmd:"" help:"Check this machine: models, runtime, cameras, configuration."`
 	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
