@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"facerecd/daemon/api"
 	"facerecd/daemon/config"
@@ -34,17 +33,14 @@ func (c *cameras) List() []api.Camera {
 func (c *cameras) Next(ctx context.Context, name string, o api.Overlay) (api.Picture, error) {
 	u := c.parts.units.named(name)
 	if u == nil {
-		return api.Picture{}, fmt.Errorf("there is no camera %q", name)
+		return api.Picture{}, api.ErrCameraChanged
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(u.work.ctx, func() { cancel(errTakenOut) })()
+	defer context.AfterFunc(u.work.ctx, func() { cancel(api.ErrCameraChanged) })()
 	picture, err := u.pipeline.Live.Next(ctx, live.Overlay(o))
-	if errors.Is(context.Cause(ctx), errTakenOut) {
-		err = errTakenOut
+	if err != nil && errors.Is(context.Cause(ctx), api.ErrCameraChanged) {
+		err = api.ErrCameraChanged
 	}
 	return api.Picture(picture), err
 }
-
-// errTakenOut is why a live view ends.
-var errTakenOut = errors.New("the camera was taken out of the configuration, or changed")

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -18,6 +19,10 @@ const (
 	// boundary is between the pictures of a stream. It is in no JPEG.
 	boundary = "facerecd-picture"
 )
+
+// ErrCameraChanged is how a Cameras ends the wait for a picture of a camera
+// that is no longer there as it was.
+var ErrCameraChanged = errors.New("the camera was taken out of the configuration, or changed")
 
 type camerasAnswer struct {
 	Cameras []Camera `json:"cameras"`
@@ -114,6 +119,8 @@ func (l *look) next(patience time.Duration) (Picture, error) {
 	switch {
 	case err == nil:
 		return p, nil
+	case errors.Is(err, ErrCameraChanged):
+		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera was changed, or taken out, this moment; GET /api/v1/cameras lists those that there are now.")
 	case l.request.Context().Err() != nil:
 		return p, l.request.Context().Err()
 	case l.closing.Err() != nil:

@@ -117,6 +117,10 @@ func TestWhyThereIsNoPicture(t *testing.T) {
 		s.err = errors.New("the encoder is out of ink")
 		s.pictures <- Picture{}
 	}
+	changed := func(s *screens) {
+		s.err = fmt.Errorf("look: %w", ErrCameraChanged)
+		s.pictures <- Picture{}
+	}
 	well := func(*screens) {}
 	const missing = "There is no camera with this name; these there are: yard, front-door-u."
 	const overlay = "overlay must be boxes, names, or both: overlay=boxes,names."
@@ -133,6 +137,7 @@ func TestWhyThereIsNoPicture(t *testing.T) {
 		"unplugged":          {"yard", away, 503, CodeNoPicture, none + "It is failed (unplugged): check the camera's cable."},
 		"starting":           {"yard", starting, 503, CodeNoPicture, none + "It is starting; try again in a few seconds."},
 		"recognition is ill": {"yard", well, 503, CodeNoPicture, none + "It sends pictures, but they cannot be looked at; GET /healthz says what is wrong."},
+		"changed":            {"yard", changed, 503, CodeNoPicture, "The camera was changed, or taken out, this moment; GET /api/v1/cameras lists those that there are now."},
 		"encoder fails":      {"yard", broken, 500, CodeInternal, internal},
 	} {
 		for what, patience := range map[string]time.Duration{"snapshot.jpg": snapshotPatience, "stream.mjpg": silence} {
@@ -147,7 +152,7 @@ func TestWhyThereIsNoPicture(t *testing.T) {
 					if status != tt.status || body != want {
 						t.Errorf("got %d\n%swant\n%s", status, body, want)
 					}
-					if took := time.Since(began); tt.code == CodeNoPicture && took != patience || tt.code != CodeNoPicture && took != 0 {
+					if took := time.Since(began); name != "changed" && tt.code == CodeNoPicture && took != patience || tt.code != CodeNoPicture && took != 0 {
 						t.Errorf("after %v", took)
 					}
 				})
