@@ -396,14 +396,10 @@ func TestVMAStreamThatDoesNotStartLeavesNothingBehind(t *testing.T) {
 	opens(t, vmCamera)
 	before := holds(t)
 	for control, want := range map[string]string{
-		"inject_vidioc_streamon_error":    "start /dev/video10: switch the stream on: invalid argument",
-		"inject_vidioc_reqbufs_error":     "start /dev/video10: request buffers: invalid argument",
-		"inject_vidioc_qbuf_error":        "start /dev/video10: queue a buffer: invalid argument",
-		"inject_vidioc_queue_setup_error": "",
+		"inject_vidioc_reqbufs_error":  "start /dev/video10: request buffers: invalid argument",
+		"inject_vidioc_qbuf_error":     "start /dev/video10: queue a buffer: invalid argument",
+		"inject_vidioc_streamon_error": "start /dev/video10: switch the stream on: invalid argument",
 	} {
-		if want == "" || !strings.Contains(vivid.Run(t, "v4l2-ctl", "-d", vmCamera, "--list-ctrls"), control) {
-			continue
-		}
 		camera.Control(t, control+"=1")
 		if _, err := Open(t.Context(), vmCamera, Options{}); err == nil || err.Error() != want {
 			t.Errorf("Open: %v\nwant %s", err, want)
@@ -526,6 +522,7 @@ func TestVMControlsAreReadAndSet(t *testing.T) {
 type supervised struct {
 	*capture.Camera
 	changes chan change
+	story   []change // what wait has seen
 }
 
 type change struct {
@@ -561,6 +558,7 @@ func (s *supervised) wait(t *testing.T, state capture.State) change {
 	for {
 		select {
 		case c := <-s.changes:
+			s.story = append(s.story, c)
 			if c.State == state {
 				return c
 			}
@@ -588,6 +586,7 @@ func TestVMCameraComesBackFromEveryUnplugWithoutALeak(t *testing.T) {
 	c := supervise(t, vmCamera, Options{})
 	var worst, sum time.Duration
 	cycle := func(i int) {
+		c.story = nil
 		var plugged time.Time
 		if i%2 == 0 {
 			vivid.Unplug(t)
@@ -602,6 +601,9 @@ func TestVMCameraComesBackFromEveryUnplugWithoutALeak(t *testing.T) {
 		worst, sum = max(worst, took), sum+took
 		if took > recovery {
 			t.Errorf("cycle %d: back after %v, want within %v", i, took, recovery)
+			for _, change := range c.story {
+				t.Logf("%v after it was plugged in: %s %v", change.at.Sub(plugged), change.State, change.Err)
+			}
 		}
 	}
 	for i := range 2 {
