@@ -229,3 +229,37 @@ func TestFramesAfterAPauseAreNotHurried(t *testing.T) {
 		t.Errorf("%d shown, want 3", shown)
 	}
 }
+
+// BenchmarkShow is what a pipeline pays for a frame that somebody waits for,
+// and BenchmarkEncode what the first of the watchers pays.
+func BenchmarkShow(b *testing.B) {
+	for name, f := range map[string]Frame{
+		"YUYV": {View: must(inference.YUYV(make([]byte, 640*480*2), 640, 480, 1280))},
+		"NV12": {View: must(inference.NV12(make([]byte, 640*480*3/2), 640, 480, 640))},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var h Hub
+			for b.Loop() {
+				h.join(Overlay{})
+				h.Show(f)
+			}
+		})
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	pix := make([]byte, 640*480*2)
+	for i := range pix {
+		pix[i] = byte(64 + i%1280/10 + i*i%7)
+	}
+	f := Frame{View: must(inference.YUYV(pix, 640, 480, 1280)), Faces: []Face{{Box: image.Rect(200, 100, 320, 260), Name: "Ana", State: Known}}}
+	for name, o := range map[string]Overlay{"plain": {}, "boxes,names": {Boxes: true, Names: true}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := newShot(f, map[Overlay]int{o: 1}).picture(o); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

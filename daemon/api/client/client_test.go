@@ -126,10 +126,21 @@ func sighting(n int) event.Event {
 	return event.Event{V: 1, ID: id(n), Type: event.Recognized, Time: noon, Camera: "door", Person: &event.Person{ID: id(1), Name: "Ana"}}
 }
 
+// doors is one camera, the front door.
+type doors struct{}
+
+func (doors) List() []api.Camera {
+	return []api.Camera{{CameraHealth: api.CameraHealth{Name: "Front Door/1", State: "streaming", Since: noon}, Slug: "front-door-1", Width: 640, Height: 480}}
+}
+
+func (d doors) Next(_ context.Context, name string, o api.Overlay) (api.Picture, error) {
+	return api.Picture{JPEG: []byte(name + " " + o.String()), At: noon}, nil
+}
+
 // start serves d, and returns a client for it.
 func start(t *testing.T, d *daemon, token string) (*Client, *httptest.Server) {
 	s := &api.Server{
-		Listen: "127.0.0.1:4000", Token: token, Version: "1.0", Faces: d, People: d, Events: d,
+		Listen: "127.0.0.1:4000", Token: token, Version: "1.0", Faces: d, People: d, Events: d, Cameras: doors{},
 		Health: func() api.Health { return api.Health{Status: api.StatusOK} },
 		Log:    slog.New(slog.DiscardHandler),
 	}
@@ -183,6 +194,18 @@ func TestTheClientSpeaksTheContract(t *testing.T) {
 	equal(t, "Rename", person, err, ana)
 	receipt, err := c.Delete(ctx, id(1))
 	equal(t, "Delete", receipt, err, api.Receipt{Person: id(1), Templates: 2, Purged: true})
+	cameras, err := c.Cameras(ctx)
+	equal(t, "Cameras", cameras, err, doors{}.List())
+	for o, want := range map[api.Overlay]string{
+		{}: "Front Door/1 ", {Boxes: true}: "Front Door/1 boxes", {Boxes: true, Names: true}: "Front Door/1 boxes,names",
+	} {
+		picture, err := c.Snapshot(ctx, "Front Door/1", o)
+		equal(t, "Snapshot", picture, err, api.Picture{JPEG: []byte(want), At: noon})
+	}
+	_, err = c.Snapshot(ctx, "../../../healthz", api.Overlay{})
+	if want := "There is no camera with this name; these there are: front-door-1."; err == nil || err.Error() != want {
+		t.Errorf("Snapshot: %v", err)
+	}
 	health, err := c.Health(ctx)
 	equal(t, "Health", health, err, api.Health{Status: "ok", Version: "1.0"})
 }
