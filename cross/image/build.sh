@@ -35,6 +35,7 @@ cp -r "$here/files/." "$tree/"
 chmod 440 "$tree/etc/sudoers.d/pi"
 echo facerecd >"$tree/etc/hostname"
 printf '127.0.0.1 localhost\n127.0.1.1 facerecd\n::1 localhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
+ln -sf ../run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
 in_tree useradd --create-home --shell /bin/bash --groups adm,sudo,video,netdev --password '*' pi
 install -d -m 700 "$tree/etc/wpa_supplicant"
 printf 'ctrl_interface=DIR=/run/wpa_supplicant GROUP=netdev\n' >"$tree/etc/wpa_supplicant/wpa_supplicant-wlan0.conf"
