@@ -44,8 +44,9 @@ func settings(t *testing.T, source string) config.Config {
 	return c
 }
 
-// start runs a daemon until the end of the test, or until stop.
-func start(t *testing.T, c config.Config) *rig {
+// start runs a daemon until the end of the test, or until stop. What with does
+// to it is done before.
+func start(t *testing.T, c config.Config, with ...func(*Daemon)) *rig {
 	t.Helper()
 	r := &rig{log: new(testkit.Buffer), done: make(chan error, 1)}
 	ready := make(chan string, 1)
@@ -53,6 +54,9 @@ func start(t *testing.T, c config.Config) *rig {
 		Config: c, Version: "test",
 		Log:     slog.New(slog.NewTextHandler(r.log, nil)),
 		OnReady: func(broker string) { ready <- broker },
+	}
+	for _, change := range with {
+		change(r.Daemon)
 	}
 	transport := &http.Transport{}
 	r.Client = &client.Client{BaseURL: "http://" + c.HTTP.Listen, HTTP: &http.Client{Transport: transport}}

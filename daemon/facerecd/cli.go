@@ -35,6 +35,7 @@ type cli struct {
 	EvalDetection evalDetectionCmd `cmd:"" help:"Measure what each detector finds, by the size of the face."`
 	Bench         benchCmd         `cmd:"" help:"Measure how long a frame takes on this machine, beside the models alone."`
 	Doctor        doctorCmd        `cmd:"" help:"Check this machine: models, runtime, cameras, configuration."`
+	Service       serviceCmd       `cmd:"" help:"Install this binary as a service of the system, start, stop or show it."`
 	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
