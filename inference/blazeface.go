@@ -42,20 +42,21 @@ func anchorGrid(anchors []Point, size, cells, each int) []Point {
 	return anchors
 }
 
-// decode returns every anchor that scores at least threshold, in pixels of
-// the view that toView leads to.
-func (b blazeFace) decode(boxes, logits []float32, threshold float32, toView Transform) []Detection {
+// decode appends every anchor that scores at least threshold, in pixels of the
+// view that toView leads to.
+func (b blazeFace) decode(found []Detection, boxes, logits *port, threshold float32, toView Transform) []Detection {
 	least := logit(threshold)
-	var found []Detection
-	for i, l := range logits {
+	for i, anchor := range b.anchors {
+		l := logits.at(i)
 		if !(l >= least) {
 			continue
 		}
-		v, anchor := boxes[i*blazeValues:][:blazeValues], b.anchors[i]
-		at := func(j int) Point { return toView.Apply(Point{anchor.X + v[j], anchor.Y + v[j+1]}) }
+		value := func(j int) float32 { return boxes.at(i*blazeValues + j) }
+		at := func(j int) Point { return toView.Apply(Point{anchor.X + value(j), anchor.Y + value(j+1)}) }
 		centre, scale := at(0), float32(toView.A)
 		d := Detection{Score: sigmoid(l)}
-		d.Box = Box{centre.X - v[2]*scale/2, centre.Y - v[3]*scale/2, v[2] * scale, v[3] * scale}
+		width, height := value(2)*scale, value(3)*scale
+		d.Box = Box{centre.X - width/2, centre.Y - height/2, width, height}
 		for k := range d.Keypoints {
 			d.Keypoints[k] = at(4 + 2*k)
 		}
@@ -66,18 +67,25 @@ func (b blazeFace) decode(boxes, logits []float32, threshold float32, toView Tra
 	return found
 }
 
+// bestFirst sorts detections.
+func bestFirst(found []Detection) {
+	slices.SortStableFunc(found, func(a, b Detection) int { return cmp.Compare(b.Score, a.Score) })
+}
+
 // suppress is MediaPipe's weighted non-maximum suppression: the best box takes
 // in all that overlap it by more than iou, each weighing as much as its score,
 // and keeps its own score. What does not, but covers it or is covered by it by
-// more than cover, is dropped. It reorders found.
+// more than cover, is dropped. What it returns is best first, and in found's
+// memory.
 func suppress(found []Detection, iou, cover float32) []Detection {
-	slices.SortStableFunc(found, func(a, b Detection) int { return cmp.Compare(b.Score, a.Score) })
-	var merged []Detection
-	for len(found) > 0 {
-		best := found[0]
+	bestFirst(found)
+	merged := 0
+	for ; merged < len(found); merged++ {
+		rest := found[merged:]
+		best := rest[0]
 		sum, total := Detection{Score: best.Score}, float32(0)
-		left := found[:0]
-		for i, d := range found {
+		left := rest[:1]
+		for i, d := range rest {
 			if i > 0 && best.Box.IoU(d.Box) <= iou {
 				if best.Box.covered(d.Box) <= cover {
 					left = append(left, d)
@@ -100,10 +108,10 @@ func suppress(found []Detection, iou, cover float32) []Detection {
 			sum.Keypoints[k].X /= total
 			sum.Keypoints[k].Y /= total
 		}
-		merged = append(merged, sum)
-		found = left
+		rest[0] = sum
+		found = found[:merged+len(left)]
 	}
-	return merged
+	return found[:merged]
 }
 
 func sigmoid(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }

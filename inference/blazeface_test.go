@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"encoding/binary"
 	"math"
 	"testing"
 )
@@ -28,13 +29,22 @@ func TestAnchorsAreTheDetectorsOwn(t *testing.T) {
 	}
 }
 
+// realPort is an output that holds real numbers.
+func realPort(values []float32) *port {
+	p := newPort(Tensor{Shape: []int{len(values)}})
+	for i, v := range values {
+		binary.NativeEndian.PutUint32(p.raw[4*i:], math.Float32bits(v))
+	}
+	return &p
+}
+
 func TestDecodeGivesBoxesInThePictureAboveTheThreshold(t *testing.T) {
 	b := blazeFace{192, []Point{{10, 20}, {30, 40}, {50, 60}}}
 	boxes := make([]float32, 3*blazeValues)
 	copy(boxes[blazeValues:], []float32{2, 3, 20, 10, 1, 1}) // centre, size, first keypoint
 	nan := float32(math.NaN())
 	copy(boxes[2*blazeValues:], []float32{nan, 0, 20, 20})
-	got := b.decode(boxes, []float32{-3, 2, 9}, 0.5, Transform{A: 2, C: 5, E: 2, F: -5})
+	got := b.decode(nil, realPort(boxes), realPort([]float32{-3, 2, 9}), 0.5, Transform{A: 2, C: 5, E: 2, F: -5})
 	if len(got) != 1 {
 		t.Fatalf("%d detections: the first is below the threshold, the last is not finite", len(got))
 	}

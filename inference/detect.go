@@ -22,10 +22,11 @@ const (
 // it shows the same face: a face half of which a tile saw has a smaller box.
 const contained = 0.5
 
-// Detect finds the faces of a picture, the best first.
+// Detect finds the faces of a picture, the best first. What it returns belongs
+// to the Engine and is valid until its next Detect.
 func (e *Engine) Detect(v View) ([]Detection, error) {
 	s := e.pack.Pipeline.Detector
-	found, err := e.search(v, letterbox(v.Width, v.Height, e.blaze.size))
+	found, err := e.search(e.found[:0], v, letterbox(v.Width, v.Height, e.blaze.size))
 	if err != nil {
 		return nil, err
 	}
@@ -33,14 +34,17 @@ func (e *Engine) Detect(v View) ([]Detection, error) {
 	if e.pack.mode == Tiled {
 		cover = contained
 		for _, t := range tiles(v.Width, v.Height, e.blaze.size, smallestFace) {
-			part, err := e.search(v, t.toView(e.blaze.size))
-			if err != nil {
+			before := len(found)
+			if found, err = e.search(found, v, t.toView(e.blaze.size)); err != nil {
 				return nil, err
 			}
-			found = append(found, slices.DeleteFunc(part, func(d Detection) bool { return t.cuts(d.Box, v.Width, v.Height) })...)
+			whole := slices.DeleteFunc(found[before:], func(d Detection) bool { return t.cuts(d.Box, v.Width, v.Height) })
+			found = found[:before+len(whole)]
 			looks += maxLooks
 		}
 	}
+	e.found = found // with what it has grown to
+	bestFirst(found)
 	strong, weak := split(found, s.ScoreThreshold)
 	strong = suppress(strong, s.IoUThreshold, cover)
 	if e.pack.mode == Tiled {
@@ -54,33 +58,33 @@ func (e *Engine) Detect(v View) ([]Detection, error) {
 		})
 	})
 	certain, doubtful := split(strong, certainScore)
-	return e.confirm(v, certain, append(doubtful, weak...), looks)
+	// A copy, as what they turn out to be is appended in their place.
+	e.doubtful = append(append(e.doubtful[:0], doubtful...), weak...)
+	return e.confirm(v, certain, e.doubtful, looks)
 }
 
-// search runs the detector on the part of the view that toView shows. What it
-// returns may score as little as weakScore.
-func (e *Engine) search(v View, toView Transform) ([]Detection, error) {
-	e.sampler.draw(e.rgb, v, toView, e.blaze.size)
-	if err := e.detector.run(e.rgb, e.pack.Pipeline.Detector.Normalisation); err != nil {
+// search runs the detector on the part of the view that toView shows, and
+// appends what it finds, which may score as little as weakScore.
+func (e *Engine) search(found []Detection, v View, toView Transform) ([]Detection, error) {
+	e.detector.show(&e.whole, v, toView, false, e.pack.Pipeline.Detector.Normalisation)
+	if err := e.detector.run(); err != nil {
 		return nil, fmt.Errorf("detect faces: %w", err)
 	}
 	floor := min(weakScore, e.pack.Pipeline.Detector.ScoreThreshold)
-	return e.blaze.decode(e.detector.output("boxes"), e.detector.output("scores"), floor, toView), nil
+	return e.blaze.decode(found, e.detector.output("boxes"), e.detector.output("scores"), floor, toView), nil
 }
 
-// split parts what reaches the threshold from what does not.
+// split parts what reaches the threshold from what does not, where the best
+// come first.
 func split(found []Detection, threshold float32) (above, below []Detection) {
-	for _, d := range found {
-		if d.Score >= threshold {
-			above = append(above, d)
-		} else {
-			below = append(below, d)
-		}
+	n := slices.IndexFunc(found, func(d Detection) bool { return d.Score < threshold })
+	if n < 0 {
+		n = len(found)
 	}
-	return above, below
+	return found[:n], found[n:]
 }
 
-// confirm adds to what was found those doubtful detections, the best first,
+// confirm appends to what was found those doubtful detections, the best first,
 // that the landmark network is sure of, in so many looks at most.
 func (e *Engine) confirm(v View, found, doubtful []Detection, looks int) ([]Detection, error) {
 	for _, d := range doubtful[:min(looks, len(doubtful))] {

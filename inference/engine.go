@@ -14,16 +14,16 @@ const minProbability = 0.5
 // Engine takes pictures through the three networks of a pack. It keeps its
 // buffers between pictures, so one goroutine uses it at a time.
 type Engine struct {
-	pack       *Pack
-	blaze      blazeFace
-	detector   *network
-	landmarks  *network
-	embedding  *network
-	template   []Point
-	sampler    sampler
-	rgb        []float32 // input of the detector
-	crop       []float32 // input of the landmark network
-	transposed []float32
+	pack      *Pack
+	blaze     blazeFace
+	detector  *network
+	landmarks *network
+	embedding *network
+	template  []Point
+	whole     sampler // draws for the detector
+	close     sampler // draws faces
+	found     []Detection
+	doubtful  []Detection
 }
 
 // NewEngine joins a pack's networks, which must be open on the pack's own
@@ -49,9 +49,6 @@ func NewEngine(pack *Pack, detector, landmarks, embedding Network) (*Engine, err
 	if e.template, err = p.Embedding.template(e.embedding.side); err != nil {
 		return nil, err
 	}
-	e.rgb = make([]float32, 3*e.blaze.size*e.blaze.size)
-	e.crop = make([]float32, 3*e.landmarks.side*e.landmarks.side)
-	e.transposed = make([]float32, len(e.crop))
 	return e, nil
 }
 
@@ -61,25 +58,33 @@ func (e *Engine) Pack() *Pack { return e.pack }
 // Locate looks closely at a detection: landmarks, aligned pixels, quality. A
 // detection that is no face has a low Probability; see Real.
 func (e *Engine) Locate(v View, d Detection) (Face, error) {
-	f := Face{Detection: d}
-	var err error
+	var f Face
+	err := e.LocateIn(&f, v, d)
+	return f, err
+}
+
+// LocateIn is Locate into a Face whose memory is used again, for whoever looks
+// at one face after the other and keeps none.
+func (e *Engine) LocateIn(f *Face, v View, d Detection) (err error) {
+	aligned, reasons := f.Aligned[:0], f.Quality.Reasons[:0]
+	*f = Face{Detection: d, Embedding: f.Embedding[:0]}
 	if f.Landmarks, f.Probability, err = e.look(v, d.Box); err != nil {
-		return Face{}, err
+		return err
 	}
 	toAligned, ok := similarity(f.Landmarks[:], e.template)
 	if !ok {
 		f.Probability = 0
-		return f, nil
+		return nil
 	}
 	side := e.embedding.side
-	f.Aligned = make([]float32, 3*side*side)
-	e.sampler.draw(f.Aligned, v, toAligned.inverse(), side)
-	var aligned Landmarks
+	f.Aligned = slices.Grow(aligned, 3*side*side)[:3*side*side]
+	e.close.draw(f.Aligned, v, toAligned.inverse(), side)
+	var inFrame Landmarks
 	for i, p := range f.Landmarks {
-		aligned[i] = toAligned.Apply(p)
+		inFrame[i] = toAligned.Apply(p)
 	}
-	f.Quality = assess(&f, aligned, side)
-	return f, nil
+	f.Quality = assess(f, inFrame, side, reasons)
+	return nil
 }
 
 // look finds the landmarks in a box, and how probable it is that they are a
@@ -88,38 +93,37 @@ func (e *Engine) look(v View, box Box) (at Landmarks, probability float32, err e
 	s := e.pack.Pipeline.Landmarks
 	side := e.landmarks.side
 	toView := square(box, s.CropScale, s.CropShift, side)
-	rgb := e.crop
-	e.sampler.draw(rgb, v, toView, side)
-	if s.Transposed {
-		transpose(e.transposed, rgb, side)
-		rgb = e.transposed
-	}
-	if err := e.landmarks.run(rgb, s.Normalisation); err != nil {
+	e.landmarks.show(&e.close, v, toView, s.Transposed, s.Normalisation)
+	if err := e.landmarks.run(); err != nil {
 		return at, 0, fmt.Errorf("locate landmarks: %w", err)
 	}
 	share := e.landmarks.output("landmarks")
 	for i := range at {
-		at[i] = toView.Apply(Point{share[i] * float32(side), share[i+5] * float32(side)})
+		at[i] = toView.Apply(Point{share.at(i) * float32(side), share.at(i+5) * float32(side)})
 	}
-	return at, e.landmarks.output("probability")[1], nil
+	return at, e.landmarks.output("probability").at(1), nil
 }
 
 // Real tells whether the landmark network agrees that this is a face.
-func (f *Face) Real() bool { return f.Probability >= minProbability && f.Aligned != nil }
+func (f *Face) Real() bool { return f.Probability >= minProbability && len(f.Aligned) > 0 }
 
 // Embed fills in the embedding of a face that Locate returned, and completes
 // its quality.
 func (e *Engine) Embed(f *Face) error {
-	if f.Aligned == nil {
+	if len(f.Aligned) == 0 {
 		return fmt.Errorf("embed face: it has no aligned picture")
 	}
-	if err := e.embedding.run(f.Aligned, e.pack.Pipeline.Embedding.Normalisation); err != nil {
+	e.embedding.input.write(f.Aligned, e.pack.Pipeline.Embedding.Normalisation)
+	if err := e.embedding.run(); err != nil {
 		return fmt.Errorf("embed face: %w", err)
 	}
-	v := slices.Clone(e.embedding.output("embedding"))
+	out := e.embedding.output("embedding")
+	first := len(f.Embedding) == 0
+	v := slices.Grow(f.Embedding[:0], out.Elements())[:out.Elements()]
 	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
+	for i := range v {
+		v[i] = out.at(i)
+		sum += float64(v[i]) * float64(v[i])
 	}
 	if !(sum > 0) || math.IsInf(sum, 0) {
 		return fmt.Errorf("embed face: the network gave no direction")
@@ -128,7 +132,7 @@ func (e *Engine) Embed(f *Face) error {
 	for i := range v {
 		v[i] *= scale
 	}
-	if f.Embedding == nil {
+	if first {
 		f.Quality.recognisable(float32(math.Sqrt(sum)), e.pack.Pipeline.Embedding)
 	}
 	f.Embedding = v
@@ -140,7 +144,7 @@ func (e *Engine) Embed(f *Face) error {
 // image. What differs between the two, such as light from one side, is noise,
 // and the mean has less of it. Probes stay single, for speed.
 func (e *Engine) EmbedTemplate(f *Face) ([]float32, error) {
-	if f.Embedding == nil {
+	if len(f.Embedding) == 0 {
 		if err := e.Embed(f); err != nil {
 			return nil, err
 		}
@@ -189,14 +193,6 @@ func (e *Engine) Faces(v View) ([]Face, error) {
 		return cmp.Compare(b.Box.Width*b.Box.Height, a.Box.Width*a.Box.Height)
 	})
 	return faces, nil
-}
-
-func transpose(dst, rgb []float32, side int) {
-	for y := range side {
-		for x := range side {
-			copy(dst[(x*side+y)*3:][:3], rgb[(y*side+x)*3:][:3])
-		}
-	}
 }
 
 // mirror is a picture with left and right exchanged.

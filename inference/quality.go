@@ -44,8 +44,9 @@ func (r ramp) of(v float32) float32 {
 
 // assess measures a face: its landmarks in the picture and in the aligned
 // frame, the aligned pixels (side x side RGB), and what the networks thought.
-func assess(f *Face, aligned Landmarks, side int) Quality {
-	q := Quality{EyeDistance: f.Landmarks.EyeDistance()}
+// The reasons are appended to some, which usually there are none of.
+func assess(f *Face, aligned Landmarks, side int, reasons []Reason) Quality {
+	q := Quality{EyeDistance: f.Landmarks.EyeDistance(), Reasons: reasons}
 	q.Yaw, q.Pitch = pose(aligned)
 	q.Brightness, q.Contrast, q.Sharpness = texture(f.Aligned, side)
 
@@ -105,21 +106,36 @@ func pose(l Landmarks) (yaw, pitch float32) {
 // texture measures the middle of an aligned face, which leaves hair and
 // background out.
 func texture(rgb []float32, side int) (brightness, contrast, sharpness float32) {
-	luma := func(x, y int) float64 {
-		p := rgb[(y*side+x)*3:]
-		return 0.299*float64(p[0]) + 0.587*float64(p[1]) + 0.114*float64(p[2])
-	}
-	var n, sum, squares, laplacian float64
-	for y := side / 4; y < side-side/8; y++ {
-		for x := side / 5; x < side-side/5; x++ {
-			v := luma(x, y)
-			l := luma(x-1, y) + luma(x+1, y) + luma(x, y-1) + luma(x, y+1) - 4*v
-			n++
-			sum += v
-			squares += v * v
-			laplacian += l * l
+	left, right := side/5, side-side/5
+	top, bottom := side/4, side-side/8
+	// The luminance of three rows, one pixel wider on both sides.
+	var rows [3][maxSide]float32
+	fill := func(y int) {
+		row := rows[y%3][:right-left+2]
+		for x := range row {
+			p := rgb[(y*side+left-1+x)*3:][:3]
+			row[x] = 0.299*p[0] + 0.587*p[1] + 0.114*p[2]
 		}
 	}
+	fill(top - 1)
+	fill(top)
+	var sum, squares, laplacian float64
+	for y := top; y < bottom; y++ {
+		fill(y + 1)
+		above, here, below := rows[(y-1)%3][:right-left+2], rows[y%3][:right-left+2], rows[(y+1)%3][:right-left+2]
+		var lineSum, lineSquares, lineLaplacian float32
+		for x := 1; x <= right-left; x++ {
+			v := here[x]
+			l := here[x-1] + here[x+1] + above[x] + below[x] - 4*v
+			lineSum += v
+			lineSquares += v * v
+			lineLaplacian += l * l
+		}
+		sum += float64(lineSum)
+		squares += float64(lineSquares)
+		laplacian += float64(lineLaplacian)
+	}
+	n := float64((right - left) * (bottom - top))
 	mean := sum / n
 	deviation := math.Sqrt(max(squares/n-mean*mean, 0))
 	return float32(mean), float32(deviation), float32(math.Sqrt(laplacian/n) / (deviation + 1))

@@ -9,9 +9,11 @@ import (
 // buffers, so one goroutine uses it at a time.
 type sampler struct {
 	planes [3][]float32
+	line   [3][]uint32 // a row of each plane, in units of 1/oneLevel
+	groups [3]group
 	across [3]axis
-	down   axis
 	row    []uint16
+	pixels []float32
 }
 
 // draw fills rgb, size x size x 3 values in 0..255, with the picture whose
@@ -23,28 +25,27 @@ type sampler struct {
 // Each plane is sampled at its own resolution and only the result is
 // converted to RGB, which is what makes a subsampled frame cheap.
 func (s *sampler) draw(rgb []float32, v View, toView Transform, size int) {
-	planes := v.Planes[:]
-	if v.Planes[1].Pix == nil {
-		planes = planes[:1]
+	planes := v.colours()
+	if toView.upright() {
+		s.resize(reals(&v, rgb, size), v.Levels, planes, toView, size)
+		return
 	}
 	for i := range planes {
 		s.planes[i] = slices.Grow(s.planes[i][:0], size*size)[:size*size]
+		warp(s.planes[i], &planes[i], black(v.Levels, i), planes[i].seen(toView), size)
 	}
-	if toView.B == 0 && toView.D == 0 {
-		for i := 0; i < len(planes); {
-			n := 1
-			for i+n < len(planes) && planes[i].interleaved(&planes[i+n]) {
-				n++
-			}
-			s.resize(v.Levels, planes, i, n, toView, size)
-			i += n
-		}
-	} else {
-		for i, p := range planes {
-			warp(s.planes[i], &p, black(v.Levels, i), p.seen(toView), size)
-		}
+	toRGB(rgb[:3*size*size], &s.planes, v.Levels, len(planes) == 1)
+}
+
+// upright tells whether rows stay rows.
+func (t Transform) upright() bool { return t.B == 0 && t.D == 0 }
+
+// colours are the planes that there are.
+func (v *View) colours() []Plane {
+	if v.Planes[1].Pix == nil {
+		return v.Planes[:1]
 	}
-	s.toRGB(rgb[:3*size*size], v)
+	return v.Planes[:]
 }
 
 // seen is a transform to the picture, turned into one to the plane's samples,
@@ -67,35 +68,49 @@ func black(l Levels, plane int) float32 {
 	return 0
 }
 
-// toRGB joins the sampled planes; the coefficients are ITU-R BT.601's.
-func (s *sampler) toRGB(rgb []float32, v View) {
-	first := s.planes[0]
-	if v.Levels == LevelsRGB {
-		g, b := s.planes[1], s.planes[2]
+// The coefficients of ITU-R BT.601.
+const (
+	redOfCr   = 1.402
+	greenOfCb = 0.344136
+	greenOfCr = 0.714136
+	blueOfCb  = 1.772
+)
+
+// conversion is what Y and chroma are multiplied with to have all 256 levels,
+// and Y's black.
+func conversion(l Levels) (gainY, gainC, dark float32) {
+	if l == LevelsVideo {
+		return 255.0 / 219, 255.0 / 224, 16
+	}
+	return 1, 1, 0
+}
+
+// toRGB joins sampled planes.
+func toRGB(rgb []float32, planes *[3][]float32, levels Levels, gray bool) {
+	first := planes[0]
+	if levels == LevelsRGB {
+		g, b := planes[1][:len(first)], planes[2][:len(first)]
 		for i, r := range first {
 			rgb[3*i], rgb[3*i+1], rgb[3*i+2] = r, g[i], b[i]
 		}
 		return
 	}
-	gainY, gainC, offset := float32(1), float32(1), float32(0)
-	if v.Levels == LevelsVideo {
-		gainY, gainC, offset = 255.0/219, 255.0/224, 16
-	}
-	if v.Planes[1].Pix == nil {
+	gainY, gainC, offset := conversion(levels)
+	if gray {
 		for i, y := range first {
 			y = clamp(gainY * (y - offset))
 			rgb[3*i], rgb[3*i+1], rgb[3*i+2] = y, y, y
 		}
 		return
 	}
-	cbs, crs := s.planes[1][:len(first)], s.planes[2][:len(first)]
+	cbs, crs := planes[1][:len(first)], planes[2][:len(first)]
 	for i, y := range first {
 		y = gainY * (y - offset)
 		cb, cr := gainC*(cbs[i]-128), gainC*(crs[i]-128)
 		out := rgb[3*i:][:3]
-		out[0] = clamp(y + 1.402*cr)
-		out[1] = clamp(y - 0.344136*cb - 0.714136*cr)
-		out[2] = clamp(y + 1.772*cb)
+		out[0] = clamp(y + redOfCr*cr)
+		out[1] = clamp(y - greenOfCb*cb - greenOfCr*cr)
+		out[2] = clamp(y + blueOfCb*cb)
 	}
 }
 

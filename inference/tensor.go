@@ -11,12 +11,11 @@ import (
 // port is one input or output of a network with its buffer.
 type port struct {
 	Tensor
-	raw    []byte
-	values []float32 // outputs only: raw as real numbers, after read
+	raw []byte
 }
 
 func newPort(t Tensor) port {
-	return port{Tensor: t, raw: make([]byte, t.Bytes()), values: make([]float32, t.Elements())}
+	return port{Tensor: t, raw: make([]byte, t.Bytes())}
 }
 
 // network is a Network with buffers, and its outputs by name.
@@ -26,6 +25,7 @@ type network struct {
 	input   port
 	outputs []port
 	in, out [][]byte
+	rgb     []float32 // the picture for an input of real numbers
 }
 
 // The sides that an input picture may have: below there is no face to see,
@@ -68,27 +68,50 @@ func newNetwork(role string, net Network, size int, outputs map[string]int) (*ne
 	return n, nil
 }
 
-// run normalises rgb (0..255) into the input, runs the network, and reads its
-// outputs.
-func (n *network) run(rgb []float32, norm Normalisation) error {
-	n.input.write(rgb, norm)
-	if err := n.net.Run(n.in, n.out); err != nil {
-		return err
+// show draws what toView shows of v into the input, with x and y exchanged if
+// transposed.
+func (n *network) show(s *sampler, v View, toView Transform, transposed bool, norm Normalisation) {
+	across, down := 3, 3*n.side
+	if transposed {
+		across, down = down, across
 	}
-	for i := range n.outputs {
-		n.outputs[i].read()
+	t := target{across: across, down: down}
+	if n.input.Type == Float32 {
+		n.rgb = slices.Grow(n.rgb[:0], 3*n.side*n.side)[:3*n.side*n.side]
+		t.floats = n.rgb
+		t.matrix = matrix{levels: v.Levels, gray: v.Planes[1].Pix == nil}
+	} else {
+		t.bytes = n.input.raw
+		t.matrix = newMatrix(&v, n.input.code(norm))
 	}
-	return nil
+	s.resize(t, v.Levels, v.colours(), toView, n.side)
+	if t.floats != nil {
+		n.input.write(t.floats, norm)
+	}
 }
 
+// run runs the network on what is in its input.
+func (n *network) run() error { return n.net.Run(n.in, n.out) }
+
 // output is the named output of the last run, valid until the next.
-func (n *network) output(name string) []float32 {
+func (n *network) output(name string) *port {
 	for i := range n.outputs {
 		if n.outputs[i].Name == name {
-			return n.outputs[i].values
+			return &n.outputs[i]
 		}
 	}
 	return nil // newNetwork made sure of the names
+}
+
+// code is how the input has the levels of a picture; only for integer types.
+func (p *port) code(norm Normalisation) code {
+	c := code{low: math.MinInt8, high: math.MaxInt8}
+	if p.Type == Uint8 {
+		c.low, c.high = 0, math.MaxUint8
+	}
+	c.gain = min(1/(norm.Std*p.Scale), maxGain)
+	c.offset = float32(p.ZeroPoint) - norm.Mean*c.gain
+	return c
 }
 
 // write fills the buffer from a picture's values.
@@ -100,35 +123,19 @@ func (p *port) write(rgb []float32, norm Normalisation) {
 		}
 		return
 	}
-	low, high := float32(math.MinInt8), float32(math.MaxInt8)
-	if p.Type == Uint8 {
-		low, high = 0, math.MaxUint8
-	}
-	// q = round((v-mean)/std/scale + zero). Adding half after a shift to
-	// positive numbers rounds by truncation, several times faster than Round.
-	const shift = 1 << 10
-	gain := 1 / (norm.Std * p.Scale)
-	offset := float32(p.ZeroPoint) - norm.Mean*gain
+	code, raw := p.code(norm), p.raw[:len(rgb)]
 	for i, v := range rgb {
-		q := min(max(v*gain+offset, low), high)
-		p.raw[i] = byte(int32(q+shift+0.5) - shift)
+		raw[i] = byte(code.of(v))
 	}
 }
 
-// read turns the buffer into real numbers.
-func (p *port) read() {
+// at is element i as a real number.
+func (p *port) at(i int) float32 {
 	switch p.Type {
-	case Float32:
-		for i := range p.values {
-			p.values[i] = math.Float32frombits(binary.NativeEndian.Uint32(p.raw[4*i:]))
-		}
 	case Int8:
-		for i, b := range p.raw {
-			p.values[i] = p.Scale * float32(int(int8(b))-p.ZeroPoint)
-		}
+		return p.Scale * float32(int(int8(p.raw[i]))-p.ZeroPoint)
 	case Uint8:
-		for i, b := range p.raw {
-			p.values[i] = p.Scale * float32(int(b)-p.ZeroPoint)
-		}
+		return p.Scale * float32(int(p.raw[i])-p.ZeroPoint)
 	}
+	return math.Float32frombits(binary.NativeEndian.Uint32(p.raw[4*i:]))
 }
