@@ -151,7 +151,8 @@ func TestCameraThatFailsIsTriedAgainAndLoggedOnce(t *testing.T) {
 		{capture.ErrUnplugged, []float64{0, 0.25, 0.75, 1.75, 2.75, 3.75, 4.75, 5.75, 6.75}},
 		{capture.ErrBusy, []float64{0, 0.25, 0.75, 1.75, 3.75, 5.75, 7.75}},
 		{capture.ErrPermission, []float64{0, 0.25, 0.75, 1.75, 3.75, 5.75, 7.75}},
-		{capture.ErrStream, []float64{0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75}},
+		{capture.ErrStream, []float64{0, 0.25, 0.75, 1.75, 2.75, 3.75, 4.75}},
+		{capture.ErrStalled, []float64{0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75}},
 		{errors.New("set up: no"), []float64{0, 0.25, 0.75, 1.75, 3.75, 7.75, 12.75, 17.75}},
 	}
 	for _, test := range tests {
@@ -181,7 +182,10 @@ func TestCameraIsBackWithinThreeSecondsOfEachReplug(t *testing.T) {
 		var runs []capturetest.Run
 		for i := range cycles {
 			runs = append(runs, capturetest.Run{Steps: slices.Concat(capturetest.Frames(10, 100*time.Millisecond), capturetest.Fail(capture.ErrUnplugged))})
+			broken := capturetest.Run{OpenErr: fmt.Errorf("start: %w", capture.ErrStream)}
 			switch i % 4 {
+			case 0:
+				runs = append(runs, broken, broken)
 			case 1:
 				runs = append(runs, slices.Repeat([]capturetest.Run{{OpenErr: capture.ErrNotFound}}, i%40)...)
 			case 2:
@@ -209,9 +213,9 @@ func TestCameraIsBackWithinThreeSecondsOfEachReplug(t *testing.T) {
 		if s := w.camera.Status(); s.State != capture.Streaming {
 			t.Errorf("status %+v", s)
 		}
-		// three reasons and the recovery at the end
-		if n := strings.Count(w.log.String(), "\n"); n != 4 {
-			t.Errorf("%d log lines, want 4:\n%s", n, w.log.String())
+		// four reasons and the recovery at the end
+		if n := strings.Count(w.log.String(), "\n"); n != 5 {
+			t.Errorf("%d log lines, want 5:\n%s", n, w.log.String())
 		}
 	})
 }
