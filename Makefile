@@ -18,7 +18,7 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check fuzz eval recall clean
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check fuzz eval recall ha-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -130,6 +130,14 @@ eval: deps build ## measure the accuracy on LFW=folder, which holds images/ and 
 recall: deps build .cache/backgrounds/.stamp ## measure what each detector finds, with the faces of LFW=folder
 	@test -n '$(LFW)' || { echo 'say where the photos are: make recall LFW=folder (with images/)'; exit 2; }
 	bin/facerecd eval-detection --images $(LFW)/images --backgrounds .cache/backgrounds
+
+HA_VENV := .cache/ha-venv
+$(HA_VENV)/.stamp: cross/homeassistant/requirements.txt cross/homeassistant/venv.sh
+	cross/homeassistant/venv.sh $(HA_VENV)
+	@touch $@
+
+ha-check: test-needs $(HA_VENV)/.stamp ## show the discovery to Home Assistant itself (needs Python 3.13; 500 MB, once)
+	$(HA_VENV)/bin/python cross/homeassistant/check.py
 
 clean: ## remove what was built and fetched
 	rm -rf bin dist .cache
