@@ -148,6 +148,7 @@ func licenceOf(text string) string {
 		{"Mozilla Public License Version 2.0", "MPL-2.0"},
 		{"Permission is hereby granted, free of charge", "MIT"},
 		{"Neither the name of", "BSD-3-Clause"},
+		{"Altered source versions must be plainly marked as such", "Zlib"},
 	} {
 		if strings.Contains(text, known.phrase) {
 			found = append(found, known.id)
