@@ -113,6 +113,10 @@ type availability struct {
 // tells no other way; to leave it out removes nothing). The payload after that
 // leaves it out. A previous one that makes no sense counts as none.
 //
+// Payloads that differ want some seconds between them: when one comes while an
+// entity of the one before is still being set up, Home Assistant drops what
+// follows that entity in it (discovery.py).
+//
 // The error is of a Device that MQTT has no topics for.
 func (d Device) Config(previous []byte) ([]byte, error) {
 	if err := d.check(); err != nil {

@@ -276,3 +276,35 @@ func TestTopics(t *testing.T) {
 		}
 	}
 }
+
+// What is retained on the broker may be anybody's: whatever it is, the device is
+// described, and nothing is removed but what could be removed.
+func FuzzPrevious(f *testing.F) {
+	d := door()
+	before, err := d.Config(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(before)
+	f.Add([]byte(`{"cmps":{"person_x_present":{"p":"binary_sensor","uniq_id":"a"},"y z":{"p":"light"}}}`))
+	f.Add([]byte(`{"cmps":[1]}`))
+	f.Fuzz(func(t *testing.T, previous []byte) {
+		payload, err := d.Config(previous)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := entities(t, before)
+		for name, c := range entities(t, payload) {
+			switch _, current := ours[name]; {
+			case current && c.UniqueID == "":
+				t.Errorf("%s is removed", name)
+			case !current && (!plain(name) || c.UniqueID != "" || !slices.Contains(platforms(), c.Platform)):
+				t.Errorf("%q is added: %+v", name, c)
+			}
+			delete(ours, name)
+		}
+		if len(ours) > 0 {
+			t.Errorf("%d entities are missing", len(ours))
+		}
+	})
+}
