@@ -148,7 +148,7 @@ func repacked(t *testing.T, deb, suffix string) string {
 	vivid.Run(t, "dpkg-deb", "--raw-extract", deb, tree)
 	vivid.Run(t, "sed", "-i", "s/^Version: .*/&+"+suffix+"/", filepath.Join(tree, "DEBIAN/control"))
 	newer := filepath.Join(dir, suffix+".deb")
-	vivid.Run(t, "dpkg-deb", "-Zgzip", "-z1", "--build", tree, newer)
+	vivid.Run(t, "dpkg-deb", "-Znone", "--build", tree, newer)
 	return newer
 }
 
