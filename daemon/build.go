@@ -86,6 +86,7 @@ func (d *Daemon) build() (p *parts, err error) {
 		}
 		p.units.set(append(p.units.list(), u))
 	}
+	p.forgetOthers(c.Cameras, d.Log)
 	d.health.watch(p)
 	return p, nil
 }

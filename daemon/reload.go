@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -108,12 +109,7 @@ func (d *Daemon) apply(next config.Config) error {
 	for _, u := range all {
 		u.pipeline.Retune(tuning)
 	}
-	for _, u := range gone {
-		slug := config.Slug(u.settings.Name)
-		if !slices.ContainsFunc(next.Cameras, func(c config.Camera) bool { return config.Slug(c.Name) == slug }) {
-			p.publisher.Forget(slug)
-		}
-	}
+	p.forgetOthers(next.Cameras, d.Log)
 	for _, u := range fresh {
 		u.start(r.layers.in.ctx, r.layers.in.fail)
 	}
@@ -131,6 +127,31 @@ func (d *Daemon) apply(next config.Config) error {
 		d.Log.Warn("some changes need a restart: systemctl restart facerecd", "keys", waiting)
 	}
 	return nil
+}
+
+// told is the store's setting that lists the cameras of which the broker holds
+// something, as slugs between slashes.
+const told = "cameras_told"
+
+// forgetOthers clears what the broker still holds of cameras that are not among
+// these, also of those that were taken out while the daemon did not run.
+func (p *parts) forgetOthers(cameras []config.Camera, log *slog.Logger) {
+	var now []string
+	for _, c := range cameras {
+		now = append(now, config.Slug(c.Name))
+	}
+	before, _, err := p.store.Setting(told)
+	for slug := range strings.SplitSeq(string(before), "/") {
+		if slug != "" && !slices.Contains(now, slug) {
+			p.publisher.Forget(slug)
+		}
+	}
+	if list := strings.Join(now, "/"); err == nil && list != string(before) {
+		err = p.store.SetSetting(told, []byte(list))
+	}
+	if err != nil {
+		log.Warn("should a camera be taken out of the configuration, its MQTT topics will keep their last values", "err", err)
+	}
 }
 
 func names(all []*unit) []string {

@@ -148,6 +148,32 @@ func TestReloadTouchesOnlyTheCamerasThatChanged(t *testing.T) {
 	r.healthy(t)
 }
 
+func TestACameraThatIsTakenOutWhileNothingRunsIsForgotten(t *testing.T) {
+	m := newMosquitto(t)
+	m.start(t)
+	c := settings(t, photo(t, "obama"))
+	c.MQTT.Broker = "tcp://" + m.addr
+	second := c.Cameras[0]
+	second.Name = "yard"
+	both := c
+	both.Cameras = append(slices.Clone(c.Cameras), second)
+	r := start(t, both)
+	eventually(t, "both are told", func() bool {
+		w := watch(t, m.addr, "")
+		defer w.close()
+		topics := w.topics()
+		return slices.Contains(topics, "yard/status") && slices.Contains(topics, "door/status")
+	})
+	r.stop(t)
+	start(t, c)
+	eventually(t, "the door alone is retained", func() bool {
+		w := watch(t, m.addr, "")
+		defer w.close()
+		topics := w.topics()
+		return slices.Contains(topics, "door/status") && !slices.ContainsFunc(topics, func(topic string) bool { return strings.HasPrefix(topic, "yard/") })
+	})
+}
+
 // topics are those of what has come so far; it takes it off.
 func (w *watcher) topics() (all []string) {
 	for {
