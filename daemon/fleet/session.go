@@ -126,7 +126,7 @@ func (w *session) work(ctx context.Context) error {
 		due = time.After(wait)
 	}
 	if !w.again.IsZero() {
-		if time.Now().After(w.again) {
+		if !time.Now().Before(w.again) {
 			return w.takeAll(ctx)
 		}
 		again = time.After(time.Until(w.again))
@@ -187,8 +187,9 @@ func (w *session) takeNew(ctx context.Context) error {
 // askAgain makes the session compare everything again, soon: the broker has lost
 // a record, or one was not taken in.
 func (w *session) askAgain() {
-	if w.again.IsZero() && w.heard == nil {
-		w.again = time.Now().Add(restoreAfter)
+	soon := time.Now().Add(restoreAfter)
+	if w.heard == nil && (w.again.IsZero() || soon.Before(w.again)) {
+		w.again = soon
 	}
 }
 
