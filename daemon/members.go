@@ -79,7 +79,10 @@ func (m *members) Apply(records []fleet.Record) ([]store.Mark, error) {
 	m.change.Lock()
 	defer m.change.Unlock()
 	records = append(slices.Collect(maps.Values(m.waiting)), records...)
-	a := application{members: m, touched: make(map[store.Mark]bool), fresh: make(map[string]match.Person), templates: make(map[string][]match.Template)}
+	a := application{
+		members: m, touched: make(map[store.Mark]bool), coming: make(map[store.Mark]string),
+		fresh: make(map[string]match.Person), templates: make(map[string][]match.Template),
+	}
 	for _, step := range []func([]fleet.Record) error{a.bury, a.plan, a.enrol, a.unite, a.name, a.add} {
 		if err := step(records); err != nil {
 			return nil, err
@@ -92,6 +95,7 @@ func (m *members) Apply(records []fleet.Record) ([]store.Mark, error) {
 type application struct {
 	*members
 	touched map[store.Mark]bool
+	coming  map[store.Mark]string // ids of those who are alive in the records
 
 	fresh     map[string]match.Person     // by id: people who are new, or have another name or version
 	templates map[string][]match.Template // by id: to be added
@@ -106,14 +110,14 @@ type pair struct{ from, into string }
 func (a *application) bury(records []fleet.Record) error {
 	graves := make(map[store.Mark]store.Grave)
 	var doomed []string
-	var doom func(store.Grave)
-	doom = func(g store.Grave) {
+	var doom func(store.Grave) (news bool)
+	doom = func(g store.Grave) bool {
 		before, known := graves[g.Mark]
 		if !known {
 			before, known = a.Store.Grave(g.Mark)
 		}
 		if known && before.Merge(g) == before {
-			return
+			return false
 		}
 		if known {
 			g = g.Merge(before)
@@ -123,9 +127,11 @@ func (a *application) bury(records []fleet.Record) error {
 			doomed = append(doomed, id)
 		}
 		if g.Deleted && g.Into != (store.Mark{}) { // what was united is deleted together
-			a.touched[g.Into] = true
-			doom(store.Grave{Mark: g.Into, Deleted: true})
+			if doom(store.Grave{Mark: g.Into, Deleted: true}) {
+				a.touched[g.Into] = true
+			}
 		}
+		return true
 	}
 	for _, r := range records {
 		if !r.Alive() && (r.Grave.Deleted || a.id(r.Mark) == "") {
@@ -154,7 +160,8 @@ func (a *application) bury(records []fleet.Record) error {
 	return a.Store.Bury(slices.Collect(maps.Values(graves))...)
 }
 
-// resolve follows graves to somebody who is here, or to somebody deleted.
+// resolve follows graves to somebody who is here or among those who come, or to
+// somebody deleted.
 func (a *application) resolve(m store.Mark, more map[store.Mark]store.Grave) (id string, gone bool) {
 	for range 100 { // a chain leads to ever lower ids, if nobody made it up
 		g, ok := more[m]
@@ -162,7 +169,7 @@ func (a *application) resolve(m store.Mark, more map[store.Mark]store.Grave) (id
 			g, ok = a.Store.Grave(m)
 		}
 		if !ok || g.Deleted || g.Into == (store.Mark{}) {
-			return a.id(m), g.Deleted
+			return cmp.Or(a.id(m), a.coming[m]), g.Deleted
 		}
 		m = g.Into
 	}
@@ -179,7 +186,7 @@ func (a *application) plan(records []fleet.Record) error {
 		if _, buried := a.Store.Grave(r.Mark); !r.Alive() || buried {
 			continue
 		}
-		names[r.ID] = r.Name
+		names[r.ID], a.coming[r.Mark] = r.Name, r.ID
 		a.fresh[r.ID] = match.Person{ID: r.ID, Name: r.Name, Version: r.Version, Created: r.Created}
 		a.templates[r.ID] = append(a.templates[r.ID], r.Templates...)
 	}
@@ -189,11 +196,6 @@ func (a *application) plan(records []fleet.Record) error {
 			continue
 		}
 		into, _ := a.resolve(r.Grave.Into, nil)
-		for _, p := range a.fresh {
-			if store.MarkOf(p.ID) == r.Grave.Into {
-				into = p.ID
-			}
-		}
 		if into == "" || into == id {
 			a.waiting[r.Mark] = r
 			continue
