@@ -30,7 +30,7 @@ install -D -m 644 -t "$root/usr/lib/facerecd" ".cache/litert/$arch/libLiteRt.so"
 install -m 755 -t "$root/usr/lib/facerecd" deploy/debian/make-token
 install -D -m 644 -t "$root/usr/lib/facerecd/models" models/*.tflite models/manifest.json
 install -D -m 644 -t "$root/usr/lib/systemd/system" deploy/systemd/*.service
-install -D -m 644 deploy/debian/facerecd.sysusers "$root/usr/lib/sysusers.d/facerecd.conf"
+install -D -m 644 deploy/systemd/facerecd.sysusers "$root/usr/lib/sysusers.d/facerecd.conf"
 install -D -m 644 deploy/debian/lintian-overrides "$share/lintian/overrides/facerecd"
 
 doc=$share/doc/facerecd
