@@ -30,6 +30,7 @@ type cli struct {
 	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them."`
 	People        peopleCmd        `cmd:"" help:"List, rename or forget people."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
+	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
 	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`
 	Eval          evalCmd          `cmd:"" help:"Measure the accuracy on photos in LFW's layout."`
 	EvalDetection evalDetectionCmd `cmd:"" help:"Measure what each detector finds, by the size of the face."`
