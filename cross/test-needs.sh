@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Go and Python, where it is missing: a real
-# MQTT broker, libjpeg-turbo, ffmpeg, and a C compiler for the race detector.
+# MQTT broker, libjpeg-turbo, ffmpeg, systemd's judgement of the unit, and a C
+# compiler for the race detector.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin # where Debian keeps mosquitto and ldconfig
 
@@ -9,6 +10,7 @@ missing() {
 	command -v mosquitto_pub >/dev/null || echo mosquitto-clients
 	ldconfig -p | grep -q 'libturbojpeg\.so\.0' || echo "$turbojpeg"
 	command -v ffmpeg >/dev/null || echo ffmpeg
+	command -v systemd-analyze >/dev/null || echo systemd
 	command -v gcc >/dev/null || echo gcc
 	test -e /usr/include/stdlib.h || echo libc6-dev
 }
