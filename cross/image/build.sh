@@ -84,7 +84,7 @@ rm -f "$cache"/p1.vfat "$cache"/p2.ext4 "$image"
 truncate -s ${boot_mb}M "$cache/p1.vfat"
 mkfs.vfat --invariant -F 32 -n RASPIFIRM -i "$(echo "$id" | cut -c 1-8)" "$cache/p1.vfat" >/dev/null
 mcopy -m -s -i "$cache/p1.vfat" "$boot"/* ::
-E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L RASPIROOT -U "$uuid" -E "hash_seed=$uuid" -d "$tree" "$cache/p2.ext4" "${root_mb}M"
+E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -t ext4 -L RASPIROOT -U "$uuid" -E "hash_seed=$uuid" -d "$tree" "$cache/p2.ext4" "${root_mb}M" >/dev/null
 truncate -s $((1 + boot_mb + root_mb))M "$image"
 printf 'label: dos\nlabel-id: 0x%s\nstart=1MiB, size=%sMiB, type=c, bootable\ntype=83\n' "$(echo "$id" | cut -c 9-16)" $boot_mb | sfdisk -q "$image"
 dd if="$cache/p1.vfat" of="$image" bs=1M seek=1 conv=notrunc,sparse status=none
