@@ -348,15 +348,34 @@ func TestEmbeddingNeedsAnAlignedFace(t *testing.T) {
 	}
 }
 
+// cameraFrame is a portrait as a camera sends it: YUYV, 640x480.
+func cameraFrame(t testing.TB, name string) inference.View {
+	t.Helper()
+	const w, h = 640, 480
+	frame := image.NewRGBA(image.Rect(0, 0, w, h))
+	scaled(frame, photo(t, name), image.Rect(128, 0, 128+384, h))
+	pix := make([]byte, 0, 2*w*h)
+	for i := 0; i < len(frame.Pix); i += 8 {
+		y0, cb, cr := color.RGBToYCbCr(frame.Pix[i], frame.Pix[i+1], frame.Pix[i+2])
+		y1, _, _ := color.RGBToYCbCr(frame.Pix[i+4], frame.Pix[i+5], frame.Pix[i+6])
+		pix = append(pix, y0, cb, y1, cr)
+	}
+	v, err := inference.YUYV(pix, w, h, 2*w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Levels = inference.LevelsFull
+	return v
+}
+
 func BenchmarkStages(b *testing.B) {
 	e := newEngine(b)
-	frame := image.NewRGBA(image.Rect(0, 0, 640, 480))
-	scaled(frame, photo(b, "obama.jpg"), image.Rect(128, 0, 128+384, 480))
-	v := inference.FromImage(frame)
+	v := cameraFrame(b, "obama.jpg")
 	found, err := e.Detect(v)
 	if err != nil || len(found) != 1 {
 		b.Fatal(len(found), err)
 	}
+	face := found[0]
 	b.Run("detect", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := e.Detect(v); err != nil {
@@ -366,12 +385,12 @@ func BenchmarkStages(b *testing.B) {
 	})
 	b.Run("locate", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := e.Locate(v, found[0]); err != nil {
+			if _, err := e.Locate(v, face); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	f, err := e.Locate(v, found[0])
+	f, err := e.Locate(v, face)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -24,8 +24,12 @@ type axis struct {
 	weights []uint32 // span for each output pixel
 	inside  []uint32 // their sum, for each; what it lacks lies outside the source
 
-	of    lens // what the plan is for
-	exact []float32
+	cut    []int    // pixels that lie outside, or in part
+	least  int      // of first
+	at     []int    // first, from least on, in bytes of a row of lanes
+	packed []uint64 // weights, as columns needs them
+	of     lens     // what the plan is for
+	exact  []float32
 }
 
 // lens is one direction of a transform: n source samples seen by size pixels
@@ -34,6 +38,7 @@ type lens struct {
 	scale, offset float64
 	n, size       int
 	one           uint32
+	paired        bool // see pack
 }
 
 // plan works out an axis, unless it is the one of the last time.
@@ -68,6 +73,15 @@ func (a *axis) plan(v lens) {
 			}
 		}
 		a.inside[i] = fix(a.weights[i*a.span:][:a.span], a.exact, 1-outside, v.one)
+	}
+	a.cut = a.cut[:0]
+	for i, w := range a.inside {
+		if w != v.one {
+			a.cut = append(a.cut, i)
+		}
+	}
+	if v.one == oneAcross {
+		a.pack(v.paired)
 	}
 }
 
@@ -111,15 +125,34 @@ type group struct {
 	from, to    int // planes
 	left, right int // bytes of a row that are needed
 	down        axis
+	// split says that the bytes at odd places are kept behind those at even
+	// places, for planes in every other byte to have theirs side by side.
+	split bool
+	lanes []byte // the joined row, 16 bits for each byte, and some to spare
+	apart []byte // the same as addFive makes it
 }
+
+// place is where a byte of the source's rows is kept in lanes, in samples, and
+// how far it is to the plane's next one.
+func (g *group) place(offset, step int) (at, next int) {
+	at = offset - g.left
+	if !g.split {
+		return at, step
+	}
+	return at/2 + at%2*g.half(), step / 2
+}
+
+// half is how many samples the first half of a split row takes.
+func (g *group) half() int { return (g.right - g.left + 15) / 16 * 8 }
 
 // resize draws through a transform without rotation, row by row: the source
 // rows that make an output row are joined, all planes of a group at once,
 // eight bytes at a time; what comes out is joined along x.
 func (s *sampler) resize(to target, levels Levels, planes []Plane, toView Transform, size int) {
-	groups := 0
-	for i := 0; i < len(planes); groups++ {
-		g := &s.groups[groups]
+	groups := s.groups[:0]
+	for i := 0; i < len(planes); {
+		groups = groups[:len(groups)+1]
+		g := &groups[len(groups)-1]
 		g.from, g.to = i, i+1
 		for g.to < len(planes) && planes[i].interleaved(&planes[g.to]) {
 			g.to++
@@ -134,14 +167,20 @@ func (s *sampler) resize(to target, levels Levels, planes []Plane, toView Transf
 		}
 	}
 	for y := range size {
-		for i := range s.groups[:groups] {
-			g := &s.groups[i]
+		// Above and below the picture there is nothing to join.
+		if groups[0].down.inside[y] == 0 && groups[len(groups)-1].down.inside[y] == 0 {
+			to.black(size, y)
+			continue
+		}
+		for i := range groups {
+			g := &groups[i]
 			p := &planes[g.from]
-			s.joinRows(g, p.Pix[g.left:], p.Stride, y)
+			g.joinRows(p.Pix[g.left:], p.Stride, y)
 			for j := g.from; j < g.to; j++ {
-				p := &planes[j]
-				border := uint32(black(levels, j))
-				s.joinColumns(s.line[j], &s.across[j], p.Offset-g.left, p.Step, border, g.down.inside[y])
+				j += s.joinColumns(g, planes, j)
+			}
+			for j := g.from; j < g.to; j++ {
+				s.frame(j, uint32(black(levels, j)), g.down.inside[y])
 			}
 		}
 		to.row(s, y)
@@ -151,97 +190,132 @@ func (s *sampler) resize(to target, levels Levels, planes []Plane, toView Transf
 // plan prepares a group.
 func (s *sampler) plan(g *group, planes []Plane, toView Transform, size int) {
 	g.left, g.right = math.MaxInt, 0
+	g.split = true
+	for i := g.from; i < g.to; i++ {
+		p := &planes[i]
+		g.split = g.split && p.Step%2 == 0
+	}
 	for i := g.from; i < g.to; i++ {
 		p := &planes[i]
 		t, a := p.seen(toView), &s.across[i]
-		a.plan(lens{t.A, t.C, p.Width, size, oneAcross})
-		g.left = min(g.left, p.Offset+slices.Min(a.first)*p.Step)
+		step := p.Step
+		if g.split {
+			step /= 2
+		}
+		a.plan(lens{t.A, t.C, p.Width, size, oneAcross, step == 2})
+		g.left = min(g.left, p.Offset+a.least*p.Step)
 		g.right = max(g.right, p.Offset+(slices.Max(a.first)+a.span-1)*p.Step+1)
 	}
 	p := &planes[g.from]
 	t := p.seen(toView)
-	g.down.plan(lens{t.E, t.F, p.Height, size, oneDown})
+	g.down.plan(lens{t.E, t.F, p.Height, size, oneDown, false})
+	n := 2 * 2 * g.half()
+	g.lanes = slices.Grow(g.lanes[:0], n+spare)[:n+spare]
+	if !g.split {
+		g.apart = slices.Grow(g.apart[:0], n)[:n]
+	}
 }
 
-// joinRows fills s.row with the weighted sum of the source rows that make
+// spare is how many bytes columns may read behind the last sample.
+const spare = 64
+
+// joinRows fills g.lanes with the weighted sum of the source rows that make
 // output row y.
-//
-// A word of eight bytes is split into two with a 16-bit lane for each byte.
-// The weights of a row add up to at most 256, so no lane ever overflows into
-// the next, and one multiplication serves four pixels.
-func (s *sampler) joinRows(g *group, pix []byte, stride, y int) {
-	const lanes = 0x00ff00ff00ff00ff
+func (g *group) joinRows(pix []byte, stride, y int) {
 	n := g.right - g.left
-	s.row = slices.Grow(s.row[:0], n)[:n]
+	low, high := g.lanes, g.lanes[2*g.half():]
+	if !g.split {
+		low, high = g.apart, g.apart[2*g.half():]
+	}
 	first, taps := g.down.taps(y)
-	if len(taps) == 0 {
-		clear(s.row)
-		return
-	}
-	x := 0
-	for ; x+16 <= n; x += 16 {
-		var even, odd, even2, odd2 uint64
-		at := first*stride + x
-		for _, w := range taps {
-			source, w := pix[at:][:16], uint64(w)
-			word, word2 := binary.LittleEndian.Uint64(source), binary.LittleEndian.Uint64(source[8:])
-			even += (word & lanes) * w
-			odd += (word >> 8 & lanes) * w
-			even2 += (word2 & lanes) * w
-			odd2 += (word2 >> 8 & lanes) * w
-			at += stride
+	for done := 0; done < len(taps); {
+		var rows [5][]byte
+		var weights [5]uint64
+		count := min(len(taps)-done, len(rows))
+		for i := range rows {
+			rows[i] = pix[(first+done+min(i, count-1))*stride:][:n]
+			if i < count {
+				weights[i] = uint64(taps[done+i])
+			}
 		}
-		out := s.row[x:][:16]
-		out[0], out[1] = uint16(even), uint16(odd)
-		out[2], out[3] = uint16(even>>16), uint16(odd>>16)
-		out[4], out[5] = uint16(even>>32), uint16(odd>>32)
-		out[6], out[7] = uint16(even>>48), uint16(odd>>48)
-		out[8], out[9] = uint16(even2), uint16(odd2)
-		out[10], out[11] = uint16(even2>>16), uint16(odd2>>16)
-		out[12], out[13] = uint16(even2>>32), uint16(odd2>>32)
-		out[14], out[15] = uint16(even2>>48), uint16(odd2>>48)
+		if count > 3 {
+			addFive(low, high, &rows, &weights, done > 0)
+		} else {
+			addThree(low, high, &rows, &weights, done > 0)
+		}
+		done += count
 	}
-	for ; x < n; x++ {
+	for x := n &^ 7; x < n; x++ {
 		var sum uint32
-		at := first*stride + x
-		for _, w := range taps {
-			sum += uint32(pix[at]) * w
-			at += stride
+		for i, w := range taps {
+			sum += uint32(pix[(first+i)*stride+x]) * w
 		}
-		s.row[x] = uint16(sum)
+		half := low
+		if x%2 == 1 {
+			half = high
+		}
+		binary.LittleEndian.PutUint16(half[x&^1:], uint16(sum))
+	}
+	if !g.split {
+		interleave(g.lanes, low, high)
 	}
 }
 
-// joinColumns joins s.row, whose weights have added up to insideY, along x for
-// a plane whose first sample would be at start in it. What lies outside the
-// source, in either direction, is border.
-func (s *sampler) joinColumns(dst []uint32, a *axis, start, step int, border, insideY uint32) {
-	row := s.row
-	first, inside := a.first[:len(dst)], a.inside[:len(dst)]
-	weights := a.weights
-	switch a.span {
-	case 3:
-		for x := range dst {
-			at := start + first[x]*step
-			w, r := weights[3*x:][:3], row[at:][:2*step+1]
-			dst[x] = border*(oneLevel-insideY*inside[x]) + w[0]*uint32(r[0]) + w[1]*uint32(r[step]) + w[2]*uint32(r[2*step])
+// lanes are every other byte of a word. With the others shifted down, a word
+// of eight bytes becomes two with a 16-bit lane for each byte. The weights of
+// a row add up to at most 256, so no lane ever overflows into the next, and
+// one multiplication serves four pixels.
+const lanes = 0x00ff00ff00ff00ff
+
+// addFive puts the weighted sum of five rows, in whole words, into low for the
+// bytes at even places, and into high for the others, or adds it there.
+func addFive(low, high []byte, rows *[5][]byte, weights *[5]uint64, more bool) {
+	a, b, c, d, e := rows[0], rows[1], rows[2], rows[3], rows[4]
+	u, v, w, y, z := weights[0], weights[1], weights[2], weights[3], weights[4]
+	n := len(a) &^ 7
+	low, high = low[:n], high[:n]
+	for x := 0; x < n; x += 8 {
+		f, g, h := binary.LittleEndian.Uint64(a[x:]), binary.LittleEndian.Uint64(b[x:]), binary.LittleEndian.Uint64(c[x:])
+		i, j := binary.LittleEndian.Uint64(d[x:]), binary.LittleEndian.Uint64(e[x:])
+		even := (f&lanes)*u + (g&lanes)*v + (h&lanes)*w + (i&lanes)*y + (j&lanes)*z
+		odd := (f>>8&lanes)*u + (g>>8&lanes)*v + (h>>8&lanes)*w + (i>>8&lanes)*y + (j>>8&lanes)*z
+		if more {
+			even += binary.LittleEndian.Uint64(low[x:])
+			odd += binary.LittleEndian.Uint64(high[x:])
 		}
-	case 5:
-		for x := range dst {
-			at := start + first[x]*step
-			w, r := weights[5*x:][:5], row[at:][:4*step+1]
-			dst[x] = border*(oneLevel-insideY*inside[x]) + w[0]*uint32(r[0]) + w[1]*uint32(r[step]) + w[2]*uint32(r[2*step]) +
-				w[3]*uint32(r[3*step]) + w[4]*uint32(r[4*step])
+		binary.LittleEndian.PutUint64(low[x:], even)
+		binary.LittleEndian.PutUint64(high[x:], odd)
+	}
+}
+
+// addThree is addFive for the first three rows.
+func addThree(low, high []byte, rows *[5][]byte, weights *[5]uint64, more bool) {
+	a, b, c := rows[0], rows[1], rows[2]
+	u, v, w := weights[0], weights[1], weights[2]
+	n := len(a) &^ 7
+	low, high = low[:n], high[:n]
+	for x := 0; x < n; x += 8 {
+		f, g, h := binary.LittleEndian.Uint64(a[x:]), binary.LittleEndian.Uint64(b[x:]), binary.LittleEndian.Uint64(c[x:])
+		even := (f&lanes)*u + (g&lanes)*v + (h&lanes)*w
+		odd := (f>>8&lanes)*u + (g>>8&lanes)*v + (h>>8&lanes)*w
+		if more {
+			even += binary.LittleEndian.Uint64(low[x:])
+			odd += binary.LittleEndian.Uint64(high[x:])
 		}
-	default:
-		for x := range dst {
-			sum := border * (oneLevel - insideY*inside[x])
-			at := start + first[x]*step
-			for _, w := range weights[x*a.span:][:a.span] {
-				sum += w * uint32(row[at])
-				at += step
-			}
-			dst[x] = sum
-		}
+		binary.LittleEndian.PutUint64(low[x:], even)
+		binary.LittleEndian.PutUint64(high[x:], odd)
+	}
+}
+
+// interleave brings lanes that addFive took apart back into their order.
+func interleave(out, low, high []byte) {
+	n := min(len(low), len(high), len(out)/2) &^ 7
+	low, high = low[:n], high[:n]
+	for x := 0; x < n; x += 8 {
+		even, odd := binary.LittleEndian.Uint64(low[x:]), binary.LittleEndian.Uint64(high[x:])
+		to := out[2*x:][:16]
+		binary.LittleEndian.PutUint64(to, even&0xffff|even&0xffff0000<<16|odd&0xffff<<16|odd&0xffff0000<<32)
+		even, odd = even>>32, odd>>32
+		binary.LittleEndian.PutUint64(to[8:], even&0xffff|even&0xffff0000<<16|odd&0xffff<<16|odd&0xffff0000<<32)
 	}
 }

@@ -91,6 +91,28 @@ func newMatrix(v *View, c code) matrix {
 	return m
 }
 
+// black makes a row black.
+func (t *target) black(size, y int) {
+	if t.floats != nil {
+		for x := range size {
+			clear(t.floats[y*t.down+x*t.across:][:3])
+		}
+		return
+	}
+	dark := byte(t.matrix.least)
+	if t.across == 3 {
+		row := t.bytes[y*t.down:][:3*size]
+		for i := range row {
+			row[i] = dark
+		}
+		return
+	}
+	for x := range size {
+		p := t.bytes[y*t.down+x*t.across:][:3]
+		p[0], p[1], p[2] = dark, dark, dark
+	}
+}
+
 // row takes over what the sampler has in its lines.
 func (t *target) row(s *sampler, y int) {
 	if t.floats != nil {
@@ -100,7 +122,17 @@ func (t *target) row(s *sampler, y int) {
 	m := &t.matrix
 	out, across := t.bytes[y*t.down:], t.across
 	first := s.line[0]
-	clip := func(v int64) byte { return byte(min(max(v>>matrixShift, m.least), m.top)) }
+	least, top := m.least, m.top
+	clip := func(v int64) byte {
+		v >>= matrixShift
+		if v < least {
+			return byte(least)
+		}
+		if v > top {
+			return byte(top)
+		}
+		return byte(v)
+	}
 	switch at := 0; {
 	case m.gray:
 		for _, v := range first {

@@ -137,7 +137,7 @@ func (b *Bench) frame(f *capture.Frame, s *Sample) error {
 	}
 	done(Detect)
 	for _, d := range found {
-		if b.face, err = b.Engine.Locate(view, d); err != nil {
+		if err = b.Engine.LocateIn(&b.face, view, d); err != nil {
 			return err
 		}
 		done(Locate)

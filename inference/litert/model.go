@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"unsafe"
 
 	"facerecd/inference"
 )
@@ -91,10 +90,7 @@ func (m *Model) Run(in, out [][]byte) error {
 	for i, b := range in {
 		copy(m.in.memory[i], b)
 	}
-	s := m.lib.c.runCompiledModel(m.compiled, 0,
-		uintptr(len(m.in.handles)), unsafe.SliceData(m.in.handles),
-		uintptr(len(m.out.handles)), unsafe.SliceData(m.out.handles))
-	if s != 0 {
+	if s := m.lib.c.run(m.compiled, 0, m.in.handles, m.out.handles); s != 0 {
 		return m.lib.says.explain(s.err("run model"), nil)
 	}
 	for i, b := range out {

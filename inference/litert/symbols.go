@@ -197,7 +197,9 @@ type symbols struct {
 	//     LiteRtParamIndex signature_index,
 	//     size_t num_input_buffers, LiteRtTensorBuffer* input_buffers,
 	//     size_t num_output_buffers, LiteRtTensorBuffer* output_buffers);
-	runCompiledModel func(compiled compiledModel, sig, nIn uintptr, in *tensorBuffer, nOut uintptr, out *tensorBuffer) status
+	// An address, for run: a function that purego registers allocates memory
+	// in each call.
+	runCompiledModel uintptr
 
 	// From the C library:
 
@@ -211,6 +213,14 @@ type symbols struct {
 	setvbuf func(file cFile, buf *byte, mode int32, size uintptr) int32
 	// FILE* stderr; the address of the variable.
 	stderr uintptr
+}
+
+// run calls LiteRtRunCompiledModel.
+func (s *symbols) run(compiled compiledModel, sig uintptr, in, out []tensorBuffer) status {
+	r, _, _ := purego.SyscallN(s.runCompiledModel, uintptr(compiled), sig,
+		uintptr(len(in)), uintptr(unsafe.Pointer(unsafe.SliceData(in))),
+		uintptr(len(out)), uintptr(unsafe.Pointer(unsafe.SliceData(out))))
+	return status(r)
 }
 
 // resolve binds every symbol found in the loaded library and returns the names
@@ -257,7 +267,6 @@ func (s *symbols) resolve(library uintptr) (missing []string) {
 		{"LiteRtGetTensorBufferRequirementsBufferSize", &s.getTensorBufferRequirementsBufferSize},
 		{"LiteRtCreateTensorBufferFromHostMemory", &s.createTensorBufferFromHostMemory},
 		{"LiteRtDestroyTensorBuffer", &s.destroyTensorBuffer},
-		{"LiteRtRunCompiledModel", &s.runCompiledModel},
 		{"malloc", &s.malloc},
 		{"fdopen", &s.fdopen},
 		{"setvbuf", &s.setvbuf},
@@ -266,6 +275,7 @@ func (s *symbols) resolve(library uintptr) (missing []string) {
 			purego.RegisterFunc(f.fn, addr)
 		}
 	}
+	s.runCompiledModel = lookup(library, "LiteRtRunCompiledModel")
 	s.free = lookup(library, "free")
 	// A program linked by a C compiler may hold its own copy of the variable,
 	// and that copy is the one in use: look where the dynamic linker looks.
