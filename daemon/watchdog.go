@@ -39,6 +39,7 @@ type watchdog struct {
 type sighting struct {
 	steps uint64
 	at    time.Time
+	rests bool
 	stuck bool // and the log says so
 }
 
@@ -73,7 +74,7 @@ func (w *watchdog) look(now time.Time) bool {
 			patience = longestRest
 		}
 		switch {
-		case !known || s.steps != p.steps:
+		case !known || s.steps != p.steps || s.rests && !p.resting: // which has only just ended its rest
 			if s.stuck {
 				w.Log.Info("it gets on again", "part", p.name)
 			}
@@ -84,6 +85,7 @@ func (w *watchdog) look(now time.Time) bool {
 			}
 			s.stuck, well = true, false
 		}
+		s.rests = p.resting
 		seen[p.name] = s
 	}
 	w.seen = seen
@@ -100,11 +102,11 @@ func (d *Daemon) watchdog(p *parts) *watchdog {
 
 // progress is how far each part is.
 func (p *parts) progress() []part {
-	// While the store rewrites its files, whoever has an event to store waits.
+	// While the store rewrites its files, whoever needs it waits.
 	busy := p.store.Compacting()
 	all := []part{
 		{"store", p.probe.beat.steps.Load(), busy},
-		{"mqtt", p.published.steps.Load(), false},
+		{"mqtt", p.published.steps.Load(), busy},
 	}
 	for _, u := range p.units.list() {
 		all = append(all, part{"pipeline of " + u.settings.Name, u.pipeline.beat.steps.Load(), busy})

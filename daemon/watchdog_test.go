@@ -101,6 +101,27 @@ func TestAPartMayRestForTenMinutes(t *testing.T) {
 	})
 }
 
+func TestAPartHasItsTimeAgainAfterARest(t *testing.T) {
+	p := part{"mqtt", 1, true}
+	w := &watchdog{Within: 30 * time.Second, Log: slog.New(slog.DiscardHandler), Parts: func() []part { return []part{p} }}
+	now := time.Now()
+	look := func() bool {
+		now = now.Add(5 * time.Second)
+		return w.look(now)
+	}
+	for range 10 {
+		if !look() {
+			t.Fatal("it may rest")
+		}
+	}
+	p.resting = false
+	for i, want := range []bool{true, true, true, false} {
+		if got := look(); got != want {
+			t.Errorf("look %d after the rest: %v", i, got)
+		}
+	}
+}
+
 // After SIGSTOP and SIGCONT, nobody has had the time to get on.
 func TestAProcessThatStoodStillIsNoPartsFault(t *testing.T) {
 	w := &watchdog{Within: 30 * time.Second, Log: slog.New(slog.DiscardHandler), Parts: func() []part { return []part{{"door", 1, false}} }}
