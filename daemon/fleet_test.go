@@ -366,3 +366,30 @@ func floatBytes(v []float32) (b []byte) {
 	}
 	return b
 }
+
+// TestMorePeopleThanTheBrokerSendsAtOnce has more than the 1000 messages that
+// mosquitto keeps for a subscriber, and drops the rest of.
+func TestMorePeopleThanTheBrokerSendsAtOnce(t *testing.T) {
+	const count = 1200
+	m := newMosquitto(t)
+	m.start(t)
+	key := newKey(t)
+	a := start(t, member(t, m, "a", key))
+	roster := a.Daemon.health.parts.roster
+	for i := range count {
+		id := fmt.Sprintf("P%04d", i)
+		vector := make([]float32, 192)
+		vector[i%192], vector[i/192] = 1, 2
+		if _, err := roster.Enroll(id, id, []match.Template{{ID: "T" + id, Model: roster.Gallery.Model(), Vector: vector}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "everybody is published", func() bool { return a.Daemon.Health().Fleet.Published >= count })
+	began := time.Now()
+	b := start(t, member(t, m, "b", key))
+	b.inStep(t)
+	t.Logf("%d people were taken in within %v", count, time.Since(began))
+	if n := b.Daemon.health.parts.roster.Gallery.People(); n != count {
+		t.Errorf("%d people of %d", n, count)
+	}
+}
