@@ -97,6 +97,7 @@ func (d *Daemon) Health() api.Health {
 	}
 	r.MQTT.Connected = h.status.Connected
 	r.MQTT.Backlog, _ = h.parts.store.Backlog()
+	r.MQTT.Dropped = h.parts.store.Dropped()
 	if !h.status.Connected {
 		wrong("mqtt_disconnected", h.since, "the broker cannot be reached; events wait on the disk until it can. Check mqtt.broker")
 	}
@@ -105,8 +106,8 @@ func (d *Daemon) Health() api.Health {
 		r.Status = api.StatusDegraded
 		r.Checks = append(r.Checks, c)
 	}
-	if n := h.parts.store.Dropped(); n > 0 {
-		wrong("events_dropped", time.Now(), "the queue of events was full, and the oldest were dropped; check the broker")
+	if n := r.MQTT.Dropped; n > 0 {
+		wrong("events_dropped", h.started, fmt.Sprintf("%d events were dropped, the oldest first, as too many waited for the broker or for too long; they are in the history. Check mqtt.broker, and mqtt.queue", n))
 	}
 	if n := h.parts.roster.Gallery.Foreign(); n > 0 {
 		hint := "`facerecd people` shows whose: enrol these people again"

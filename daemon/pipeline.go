@@ -36,9 +36,9 @@ type Pipeline struct {
 	Turner  inference.Turner // sets each frame upright, before anything looks at it
 	Tracker *track.Tracker
 	Names   func(person string) (name string, ok bool)
-	Record  func(event.Event) error  // stores an event
-	Present func(mqtt.Present) error // tells who is in view, when it changes
-	Live    *live.Hub                // shows what was looked at; nil: to nobody
+	Record  func([]event.Event) (int, error) // stores events, the first n when it fails
+	Present func(mqtt.Present) error         // tells who is in view, when it changes
+	Live    *live.Hub                        // shows what was looked at; nil: to nobody
 	Log     *slog.Logger
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
@@ -164,6 +164,7 @@ func (p *Pipeline) collect() {
 			Type: c.Type, Time: c.At.UTC(), Camera: p.Camera, Track: tr.ID,
 			Score: tr.Score, Confidence: tr.Confidence, Box: tr.Box.Pixels(p.frame[0], p.frame[1]), Frame: p.frame,
 			Quality: tr.Quality, SeenForMS: tr.Last.Sub(tr.First).Milliseconds(),
+			Decided: time.Now(),
 		}
 		if name, ok := p.Names(tr.Person); ok {
 			e.Person = &event.Person{ID: tr.Person, Name: name}
@@ -186,11 +187,13 @@ func (p *Pipeline) collect() {
 // flush stores the events that wait. One that cannot be stored stays, and
 // those after it with it.
 func (p *Pipeline) flush() error {
-	for len(p.held) > 0 {
-		if err := p.Record(p.held[0]); err != nil {
-			return fmt.Errorf("store event: %w", err)
-		}
-		p.held = p.held[1:]
+	if len(p.held) == 0 {
+		return nil
+	}
+	n, err := p.Record(p.held)
+	p.held = p.held[n:]
+	if err != nil {
+		return fmt.Errorf("store event: %w", err)
 	}
 	return nil
 }

@@ -47,14 +47,14 @@ func newBench(e *Engine) *bench {
 			MinSeen: 3, Lost: lost, NewID: ids.Next, Known: func(string) bool { return false },
 		},
 		Names: func(string) (string, bool) { return "", false },
-		Record: func(e event.Event) error {
+		Record: func(events []event.Event) (int, error) {
 			if b.full.Load() {
-				return errors.New("the disk is full")
+				return 0, errors.New("the disk is full")
 			}
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.events = append(b.events, e)
-			return nil
+			b.events = append(b.events, events...)
+			return len(events), nil
 		},
 		Present: func(p mqtt.Present) error {
 			b.mu.Lock()

@@ -59,7 +59,7 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
 		},
 		Names:  p.roster.Name,
-		Record: p.log.Record,
+		Record: p.log.RecordAll,
 		Present: func(present mqtt.Present) error {
 			payload, err := present.MarshalJSON()
 			if err != nil {

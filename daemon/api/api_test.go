@@ -183,7 +183,7 @@ func (d *daemon) server() *Server {
 func sighting(n int) event.Event {
 	return event.Event{
 		V: event.Version, ID: id(n), Type: event.Recognized, Time: noon, Device: "pi", Camera: "door", Track: "t",
-		Person: &event.Person{ID: id(1), Name: "Ana"}, Score: 0.5, Confidence: 0.9, Frame: [2]int{640, 480},
+		Person: &event.Person{ID: id(1), Name: "Ana"}, Score: 0.5, Confidence: 0.9, Frame: [2]int{640, 480}, Seq: uint64(n), Boot: "k2v7q4mzd3xoa",
 	}
 }
 

@@ -204,8 +204,9 @@ type ProcessHealth struct {
 
 // MQTTHealth is the state of the way out.
 type MQTTHealth struct {
-	Connected bool `json:"connected"`
-	Backlog   int  `json:"backlog"` // events that wait for the broker
+	Connected bool   `json:"connected"`
+	Backlog   int    `json:"backlog"` // events that wait for the broker
+	Dropped   uint64 `json:"dropped"` // events that went unpublished, ever, as too many waited or for too long
 }
 
 // FleetHealth is how sharing people with other devices fares. The counts are of

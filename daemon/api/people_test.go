@@ -49,8 +49,8 @@ func TestAnswers(t *testing.T) {
 		"next events": {get("/api/v1/events?limit=2&before=" + id(2)), false, `{"events":[` + seen(1) + `]}`},
 		"no events":   {get("/api/v1/events"), true, `{"events":[]}`},
 
-		"health":               {get("/healthz"), false, `{"status":"ok","version":"1.0","uptime_s":60,"cameras":[],"mqtt":{"connected":false,"backlog":0},"process":{"goroutines":0},"checks":[]}`},
-		"no camera":            {request{method: "GET", path: "/healthz", server: sick}, false, `{"status":"degraded","version":"1.0","uptime_s":60,"cameras":[{"name":"door","state":"failed","code":"not_found","hint":"Plug the camera in.","since":"2026-11-24T12:00:00Z","frames":100,"fps":9.5,"skipped":4,"damaged":3,"lost":2,"reopened":1}],"mqtt":{"connected":true,"backlog":3},"process":{"goroutines":20,"descriptors":30,"rss_bytes":4096},"checks":[{"code":"hot","severity":"warning","since":"2026-11-24T12:00:00Z","hint":"Give the board some air."}]}`},
+		"health":               {get("/healthz"), false, `{"status":"ok","version":"1.0","uptime_s":60,"cameras":[],"mqtt":{"connected":false,"backlog":0,"dropped":0},"process":{"goroutines":0},"checks":[]}`},
+		"no camera":            {request{method: "GET", path: "/healthz", server: sick}, false, `{"status":"degraded","version":"1.0","uptime_s":60,"cameras":[{"name":"door","state":"failed","code":"not_found","hint":"Plug the camera in.","since":"2026-11-24T12:00:00Z","frames":100,"fps":9.5,"skipped":4,"damaged":3,"lost":2,"reopened":1}],"mqtt":{"connected":true,"backlog":3,"dropped":0},"process":{"goroutines":20,"descriptors":30,"rss_bytes":4096},"checks":[{"code":"hot","severity":"warning","since":"2026-11-24T12:00:00Z","hint":"Give the board some air."}]}`},
 		"a stranger's health":  {request{method: "GET", path: "/healthz", server: sickWithToken}, false, `{"status":"degraded"}`},
 		"ready":                {get("/readyz"), false, `{"status":"ok"}`},
 		"with the token":       {withHeader(request{method: "GET", path: "/api/v1/people", server: withToken}, "Authorization", "bearer correct-horse-battery-staple"), true, `{"people":[]}`},

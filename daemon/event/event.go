@@ -18,6 +18,9 @@ const (
 	Left       Type = "left"       // a face that had been announced is gone
 )
 
+// Types returns all of them.
+func Types() []Type { return []Type{Recognized, Unknown, Left} }
+
 // Version is the contract version, the "v" of every event.
 const Version = 1
 
@@ -44,6 +47,16 @@ type Event struct {
 	Frame      [2]int    `json:"frame"` // width, height
 	Quality    float32   `json:"quality"`
 	SeenForMS  int64     `json:"seen_for_ms"`
+
+	// Seq counts the device's events, over restarts too. Boot names the run of the
+	// daemon that saw it. Neither comes from a clock, which may jump.
+	Seq         uint64 `json:"seq"`
+	Boot        string `json:"boot"`
+	ClockSynced bool   `json:"clock_synced"` // whether Time can be trusted
+
+	// Decided is when the last model was done with the frame, on the monotonic
+	// clock. It is neither stored nor published.
+	Decided time.Time `json:"-"`
 }
 
 // Redact removes the person from a stored event's JSON, for a person who was

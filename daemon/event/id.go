@@ -40,6 +40,15 @@ func (s *IDs) Next() string {
 	return next.String()
 }
 
+// After makes all later ids greater than id. One that is no ULID is ignored.
+func (s *IDs) After(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u, err := ulid.ParseStrict(id); err == nil && u.Compare(s.last) > 0 {
+		s.last = u
+	}
+}
+
 // successor counts one up. The carry may run into the time, which is then one
 // millisecond ahead: better than an id that goes backwards.
 func successor(id ulid.ULID) ulid.ULID {

@@ -2,9 +2,12 @@ package event
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,13 +19,24 @@ import (
 // camera.
 const Buffer = 256
 
-// Store keeps events; store.Store is the one that ships. Append puts the row
-// into the history and into the queue of those to be published, both or
-// neither, and answers store.ErrForgotten for a person who was deleted.
-// History returns up to limit rows from before the event with that id, or the
-// newest when it is "", newest first.
+// Events that come close together share one transaction, and so one write to
+// the flash.
+const (
+	// gather is the least time between two transactions: an event waits for
+	// others so long at most, and not at all after a pause.
+	gather = 5 * time.Millisecond
+	// together is how many events one transaction takes: a fraction of what
+	// Badger would.
+	together = 64
+)
+
+// Store keeps events; store.Store is the one that ships. AppendAll puts n rows
+// into the history and into the queue of those to be published, all or none,
+// and numbers them. It answers store.ErrForgotten when one is of a person who
+// was deleted. History returns up to limit rows from before the event with that
+// id, or the newest when it is "", newest first.
 type Store interface {
-	Append(store.Row) (seq uint64, err error)
+	AppendAll(n int, row func(i int, seq uint64) (store.Row, error)) error
 	History(before string, limit int) ([]store.Row, error)
 }
 
@@ -35,60 +49,192 @@ type Log struct {
 	Store  Store
 	Device string                     // as configured
 	Topic  func(camera string) string // where a camera's events are published
+	Synced func() bool                // tells whether the clock is right; nil: it is
 	Now    func() time.Time           // nil: time.Now
+	// Numbered, when set, is told of each event just before it is stored; if that
+	// fails, its number may come again. It must return at once.
+	Numbered func(Event)
 
-	mu  sync.Mutex // one event at a time
-	ids IDs
+	queue   sync.Mutex
+	waiting []*entry // in the order in which they are to be stored
+
+	writing sync.Mutex // one transaction at a time
+	written time.Time  // when the last one was
+	boot    string     // "" before the first event
+	ids     IDs
+
+	recorded [3]atomic.Uint64 // by type, as Types has them
 
 	watching    sync.Mutex
 	subscribers map[chan Event]struct{}
 	missed      atomic.Uint64
 }
 
-// Record stores an event and hands it to the subscribers. It fills in V, ID and
-// Device, and Time when that is zero. When it returns nil the event is on the
-// disk and will be published; after an error it is neither stored nor shown.
+// entry is an event to be stored, with the call of RecordAll that wants it.
+type entry struct {
+	Event
+	call *call
+}
+
+// call is changed by whoever holds writing.
+type call struct {
+	events, stored int
+	err            error // the remaining ones are not to be stored
+}
+
+// Record is RecordAll of one event.
+func (l *Log) Record(e Event) error {
+	_, err := l.RecordAll([]Event{e})
+	return err
+}
+
+// RecordAll stores events in their order and hands them to the subscribers. It
+// fills in V, ID, Device, Seq, Boot and ClockSynced, and Time when that is zero.
+// When it returns, the first n are on the disk and will be published; after an
+// error the others are neither stored nor shown.
+//
+// Events that come within a few milliseconds of each other, from any goroutine,
+// are written to the disk together. None waits for that longer than 5 ms.
 //
 // A person who has been deleted since the track began is taken out of the
 // event, whose type stays what it was: somebody known has been there.
-func (l *Log) Record(e Event) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.Now
-	if now == nil {
-		now = time.Now
+func (l *Log) RecordAll(events []Event) (n int, err error) {
+	c := &call{events: len(events)}
+	l.queue.Lock()
+	for _, e := range events {
+		if e.Time.IsZero() {
+			e.Time = l.now()
+		}
+		l.waiting = append(l.waiting, &entry{e, c})
 	}
-	if e.Time.IsZero() {
-		e.Time = now()
-	}
-	e.Time = e.Time.UTC().Truncate(time.Millisecond) // what subscribers get is what was stored
-	e.V, e.Device = Version, l.Device
-	l.ids.Now = now
-	e.ID = l.ids.Next()
+	l.queue.Unlock()
 
-	err := l.append(e)
-	if errors.Is(err, store.ErrForgotten) {
-		e = e.withoutPerson()
-		err = l.append(e)
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	for c.err == nil && c.stored < c.events { // else whoever had the turn before has done it
+		time.Sleep(gather - time.Since(l.written))
+		l.write()
 	}
-	if err != nil {
-		return fmt.Errorf("record event of camera %s: %w", e.Camera, err)
-	}
-	l.show(e)
-	return nil
+	return c.stored, c.err
 }
 
-func (l *Log) append(e Event) error {
+// write makes one transaction of what waits.
+func (l *Log) write() {
+	entries := l.take()
+	err := l.append(entries)
+	if len(entries) == 1 || !errors.Is(err, store.ErrForgotten) && !errors.Is(err, store.ErrInvalid) {
+		l.settle(entries, err)
+	} else {
+		for i, e := range entries { // one is to blame, which is rare
+			if e.call.err == nil {
+				l.settle(entries[i:i+1], l.append(entries[i:i+1]))
+			}
+		}
+	}
+	l.written = time.Now()
+}
+
+// take takes the next events from those that wait.
+func (l *Log) take() (entries []*entry) {
+	l.queue.Lock()
+	defer l.queue.Unlock()
+	for len(l.waiting) > 0 && len(entries) < together {
+		if e := l.waiting[0]; e.call.err == nil {
+			entries = append(entries, e)
+		}
+		l.waiting = l.waiting[1:]
+	}
+	return entries
+}
+
+// append stores entries, all or none, and completes them.
+func (l *Log) append(entries []*entry) error {
+	if err := l.begin(); err != nil {
+		return err
+	}
+	add := func(i int, seq uint64) (store.Row, error) {
+		e := entries[i]
+		e.Seq = seq
+		if l.Numbered != nil {
+			l.Numbered(e.Event)
+		}
+		return l.row(e.Event)
+	}
+	synced := l.Synced == nil || l.Synced()
+	for _, e := range entries {
+		e.Time = e.Time.UTC().Truncate(time.Millisecond) // what subscribers get is what was stored
+		e.V, e.Device, e.Boot, e.ClockSynced = Version, l.Device, l.boot, synced
+		if e.ID == "" {
+			e.ID = l.ids.Next()
+		}
+	}
+	err := l.Store.AppendAll(len(entries), add)
+	if len(entries) == 1 && errors.Is(err, store.ErrForgotten) {
+		entries[0].Event = entries[0].withoutPerson()
+		err = l.Store.AppendAll(1, add)
+	}
+	return err
+}
+
+func (l *Log) row(e Event) (store.Row, error) {
 	payload, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("encode event: %w", err)
+		return store.Row{}, fmt.Errorf("encode event: %w", err)
 	}
 	row := store.Row{ID: e.ID, At: e.Time, Topic: l.Topic(e.Camera), Payload: payload}
 	if e.Person != nil {
 		row.Person = e.Person.ID
 	}
-	_, err = l.Store.Append(row)
-	return err
+	return row, nil
+}
+
+// begin names this run, and has the ids go on from the newest that is stored,
+// where a clock that was set back would begin again.
+func (l *Log) begin() error {
+	if l.boot != "" {
+		return nil
+	}
+	newest, err := l.Store.History("", 1)
+	if err != nil {
+		return err
+	}
+	if len(newest) > 0 {
+		l.ids.After(newest[0].ID)
+	}
+	l.ids.Now = l.now
+	l.boot = strings.ToLower(rand.Text()[:13]) // 65 bits
+	return nil
+}
+
+// settle tells of entries what became of them.
+func (l *Log) settle(entries []*entry, err error) {
+	for _, e := range entries {
+		switch {
+		case err == nil:
+			e.call.stored++
+			if i := slices.Index(Types(), e.Type); i >= 0 {
+				l.recorded[i].Add(1)
+			}
+			l.show(e.Event)
+		case e.call.err == nil:
+			e.call.err = fmt.Errorf("record event of camera %s: %w", e.Camera, err)
+		}
+	}
+}
+
+func (l *Log) now() time.Time {
+	if l.Now != nil {
+		return l.Now()
+	}
+	return time.Now()
+}
+
+// Recorded is how many events of a type this Log has stored. From any goroutine.
+func (l *Log) Recorded(t Type) uint64 {
+	if i := slices.Index(Types(), t); i >= 0 {
+		return l.recorded[i].Load()
+	}
+	return 0
 }
 
 // History returns at most limit stored events, newest first: those before the

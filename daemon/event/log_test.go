@@ -89,7 +89,9 @@ func TestAPersonDeletedMeanwhileIsNotRecorded(t *testing.T) {
 // failing is a Store whose disk is full.
 type failing struct{ *store.Store }
 
-func (failing) Append(store.Row) (uint64, error) { return 0, errors.New("disk is full") }
+func (failing) AppendAll(int, func(int, uint64) (store.Row, error)) error {
+	return errors.New("disk is full")
+}
 
 func TestAnEventThatIsNotStoredIsNotShown(t *testing.T) {
 	l := newLog(failing{openStore(t)})
@@ -128,8 +130,8 @@ func TestASlowSubscriberLosesItsOldestAndHoldsNobodyUp(t *testing.T) {
 // memory keeps nothing. What a store does is tested with the real one above.
 type memory struct{}
 
-func (memory) Append(store.Row) (uint64, error)         { return 1, nil }
-func (memory) History(string, int) ([]store.Row, error) { return nil, nil }
+func (memory) AppendAll(int, func(int, uint64) (store.Row, error)) error { return nil }
+func (memory) History(string, int) ([]store.Row, error)                  { return nil, nil }
 
 func TestAllSeeOneOrder(t *testing.T) {
 	s := openStore(t)

@@ -287,3 +287,50 @@ func TestSettingsAreKept(t *testing.T) {
 	}
 	wantError(t, s.SetSetting("k", make([]byte, MaxValue+1)), "invalid setting k: the key may have 200 bytes and the value 262144")
 }
+
+func TestAQueueThatTakesTooMuchSpaceDropsTheOldest(t *testing.T) {
+	s := open(t, t.TempDir(), Options{MaxBytes: 3000})
+	for i := range 8 {
+		r := row(i, "")
+		r.Payload = make([]byte, 900)
+		got[uint64](t)(s.Append(r))
+	}
+	if got := pendingIDs(t, s); got != "E00005 E00006 E00007" || s.Dropped() != 5 {
+		t.Errorf("waiting: %s, dropped %d", got, s.Dropped())
+	}
+	large := row(8, "")
+	large.Payload = make([]byte, 2500)
+	got[uint64](t)(s.Append(large))
+	if got := pendingIDs(t, s); got != "E00008" || s.Dropped() != 8 {
+		t.Errorf("waiting: %s, dropped %d; one large event takes the place of several", got, s.Dropped())
+	}
+	if _, bytes := s.Backlog(); bytes < 2500 || bytes > 3000 {
+		t.Errorf("%d bytes wait", bytes)
+	}
+}
+
+func TestEventsOfOneCallAreStoredTogetherOrNotAtAll(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	appendRows(t, s, 0, 1, "")
+	must(t, s.Enroll(ana(), nil))
+	got[Receipt](t)(s.Delete("P1", redactAll))
+	commits := s.Commits()
+	var told []uint64
+	err := s.AppendAll(3, func(i int, seq uint64) (Row, error) {
+		told = append(told, seq)
+		return row(1+i, []string{"", "", "P1"}[i]), nil
+	})
+	if !errors.Is(err, ErrForgotten) || pendingIDs(t, s) != "E00000" || s.Commits() != commits {
+		t.Errorf("error %v, waiting: %s", err, pendingIDs(t, s))
+	}
+	must(t, s.AppendAll(3, func(i int, seq uint64) (Row, error) {
+		told = append(told, seq)
+		return row(1+i, ""), nil
+	}))
+	if !slices.Equal(told, []uint64{2, 3, 4, 2, 3, 4}) {
+		t.Errorf("numbers %d: those of what was refused come again", told)
+	}
+	if got := pendingIDs(t, s); got != "E00000 E00001 E00002 E00003" || s.Commits() != commits+1 {
+		t.Errorf("waiting: %s after %d transactions", got, s.Commits()-commits)
+	}
+}

@@ -58,7 +58,7 @@ func (s *Store) load() error {
 func (s *Store) trim() error {
 	return s.inBatches(func(txn *badger.Txn, l *eventLog) error {
 		return errors.Join(
-			s.dropOldest(txn, l, l.queued-s.opts.MaxQueued),
+			s.dropOldest(txn, l, l.queued-s.opts.MaxQueued, l.bytes-s.opts.MaxBytes),
 			s.trimHistory(txn, l, l.recorded-s.opts.MaxHistory),
 		)
 	})
@@ -83,7 +83,7 @@ func (s *Store) expire() error {
 			}
 			old++
 		}
-		return s.dropOldest(txn, l, old)
+		return s.dropOldest(txn, l, old, 0)
 	})
 }
 

@@ -23,6 +23,7 @@ import (
 // The defaults of Options.
 const (
 	DefaultMaxQueued  = 100_000             // about 50 MB of events: weeks without a broker
+	DefaultMaxBytes   = 64 << 20            // of a card that has other things to hold
 	DefaultMaxAge     = 30 * 24 * time.Hour // older news is of no use to anybody
 	DefaultMaxHistory = 10_000              // about 5 MB: flash is small and wears out
 	DefaultMinFree    = 32 << 20            // what Badger may need at once to flush and compact, with room to spare
@@ -39,6 +40,7 @@ type Options struct {
 	Device        string        // whose namings these are; see match.Version
 	EncryptionKey []byte        // AES key of 16, 24 or 32 bytes; empty: not encrypted
 	MaxQueued     int           // events that wait to be published; the oldest goes first
+	MaxBytes      int64         // that those take; the oldest goes first
 	MaxAge        time.Duration // of a waiting event, counted while a Store is open; see Append
 	MaxHistory    int           // events in the history
 	MinFree       int64         // bytes of the disk that are left alone
@@ -74,6 +76,7 @@ type Store struct {
 	events     eventLog
 	queueHead  atomic.Uint64 // no waiting event has a lower number
 	compacting atomic.Bool
+	commits    atomic.Uint64
 	unfinished map[string]struct{} // people whose deletion was interrupted
 	graves     map[Mark]Grave      // of people who are no more
 }
@@ -134,7 +137,7 @@ func (s *Store) open() error {
 
 func (o *Options) complete() error {
 	for name, n := range map[string]int64{
-		"MaxQueued": int64(o.MaxQueued), "MaxAge": int64(o.MaxAge), "MaxHistory": int64(o.MaxHistory),
+		"MaxQueued": int64(o.MaxQueued), "MaxBytes": o.MaxBytes, "MaxAge": int64(o.MaxAge), "MaxHistory": int64(o.MaxHistory),
 		"MinFree": o.MinFree, "GCInterval": int64(o.GCInterval),
 	} {
 		if n < 0 {
@@ -150,6 +153,7 @@ func (o *Options) complete() error {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	setDefault(&o.MaxQueued, DefaultMaxQueued)
+	setDefault(&o.MaxBytes, DefaultMaxBytes)
 	setDefault(&o.MaxAge, DefaultMaxAge)
 	setDefault(&o.MaxHistory, DefaultMaxHistory)
 	setDefault(&o.MinFree, DefaultMinFree)
@@ -228,16 +232,21 @@ func (s *Store) view(read func(*badger.Txn) error) error {
 // update writes in one transaction. The caller holds s.mu, and says with free
 // how many bytes the disk must have left.
 func (s *Store) update(free int64, write func(*badger.Txn) error) error {
-	if s.db == nil {
-		return ErrClosed
-	}
-	if err := s.room(free); err != nil {
+	if err := s.writable(free); err != nil {
 		return err
 	}
 	if err := s.db.Update(write); err != nil {
 		return explain(err)
 	}
+	s.commits.Add(1)
 	return s.prepareLogs()
+}
+
+func (s *Store) writable(free int64) error {
+	if s.db == nil {
+		return ErrClosed
+	}
+	return s.room(free)
 }
 
 // room refuses to write when the disk is nearly full. Badger writes through

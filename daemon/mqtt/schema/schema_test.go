@@ -33,7 +33,7 @@ func TestWhatIsPublishedIsAsTheContractHasIt(t *testing.T) {
 	recognized := event.Event{
 		V: event.Version, ID: ids.Next(), Type: event.Recognized, Time: now, Device: "pi", Camera: "Door", Track: ids.Next(),
 		Person: &event.Person{ID: ids.Next(), Name: "Ana"}, Score: 0.71, Confidence: 0.99,
-		Box: [4]int{-3, 40, 90, 90}, Frame: [2]int{640, 480}, Quality: 0.8, SeenForMS: 312,
+		Box: [4]int{-3, 40, 90, 90}, Frame: [2]int{640, 480}, Quality: 0.8, SeenForMS: 312, Seq: 1, Boot: "k2v7q4mzd3xoa",
 	}
 	stored := encode(t, recognized)
 	redacted, err := event.Redact(stored)
