@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,10 +30,13 @@ func compressed(t *testing.T, frames []byte) (stop func()) {
 		vivid.Run(t, "modprobe", "v4l2loopback", "devices=1", "video_nr=30", "exclusive_caps=1", "card_label=loop")
 		vivid.Run(t, "udevadm", "settle")
 	}
-	cmd := exec.Command("ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "rawvideo", "-pix_fmt", "yuyv422", "-s", "640x480",
+	// The driver may refuse the writer while somebody looks at the node, and
+	// the service looks every few seconds.
+	cmd := exec.Command("sh", "-c", `until "$@"; do sleep 0.5; done`, "sh", "ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "rawvideo", "-pix_fmt", "yuyv422", "-s", "640x480",
 		"-framerate", "10", "-stream_loop", "-1", "-i", file, "-vf", "scale=out_range=pc,format=yuvj422p", "-c:v", "mjpeg", "-q:v", "3",
 		"-f", "v4l2", "/dev/video30")
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +44,7 @@ func compressed(t *testing.T, frames []byte) (stop func()) {
 	stop = func() {
 		if !stopped {
 			stopped = true
-			_ = cmd.Process.Kill()
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			_ = cmd.Wait() // killed
 		}
 	}
