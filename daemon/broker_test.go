@@ -72,6 +72,14 @@ func (m *mosquitto) stop(t *testing.T) {
 	m.cmd = nil
 }
 
+// forget takes away what the broker, which has stopped, has kept.
+func (m *mosquitto) forget(t *testing.T) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(filepath.Dir(m.config), "mosquitto.db")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // watcher is a subscriber to everything.
 type watcher struct {
 	client paho.Client

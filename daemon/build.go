@@ -30,6 +30,9 @@ type parts struct {
 	log       *event.Log
 	policy    atomic.Pointer[match.Policy] // as configured now
 	publisher *mqtt.Publisher
+	sightings *sightings
+	announcer *announcer
+	orders    *mqtt.Line   // of the commander
 	fleet     *fleet.Sync  // nil: people are shared with nobody
 	broker    *mqtt.Broker // nil: one was configured
 	server    *api.Server
@@ -73,6 +76,9 @@ func (d *Daemon) build() (p *parts, err error) {
 		Topic: func(camera string) string { return topics.Event(config.Slug(camera)) },
 	}
 	if err := d.buildMQTT(p, topics); err != nil {
+		return p, err
+	}
+	if err := d.buildAnnouncer(p); err != nil {
 		return p, err
 	}
 	d.buildFleet(p)

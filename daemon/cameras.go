@@ -35,6 +35,9 @@ func (c *cameras) Next(ctx context.Context, name string, o api.Overlay) (api.Pic
 	if u == nil {
 		return api.Picture{}, api.ErrCameraChanged
 	}
+	if u.off {
+		return api.Picture{}, api.ErrCameraOff
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(u.work.ctx, func() { cancel(api.ErrCameraChanged) })()

@@ -91,10 +91,13 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 		return err
 	}
 	l.out.run(p.publisher.Run)
+	l.tell.run(p.sightings.Run)
 	for _, u := range p.units.list() {
 		u.start(ctx, l.in.fail)
 	}
 	l.in.run(p.renewal.Run)
+	l.in.run(p.announcer.Run)
+	l.in.run(d.vitals(p).Run)
 	if p.fleet != nil {
 		l.in.run(p.fleet.Run)
 	}
@@ -107,6 +110,7 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 	d.notify(systemd.SdNotifyReady)
 	l.watch.run(d.herald)
 	l.watch.run(d.obey)
+	l.watch.run(d.commander(p).Run)
 	if d.Watchdog > 0 {
 		l.watch.run(d.watchdog(p).Run)
 	}

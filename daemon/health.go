@@ -121,7 +121,9 @@ func (d *Daemon) Health() api.Health {
 
 // camera is how a camera fares. The caller holds mu.
 func (h *health) camera(u *unit, s capture.Status) api.CameraHealth {
-	if s.State == "" { // its goroutine has not begun
+	if u.off {
+		s.State, s.Since = offState, u.since
+	} else if s.State == "" { // its goroutine has not begun
 		s.State, s.Since = capture.Starting, h.started
 	}
 	return api.CameraHealth{

@@ -10,20 +10,21 @@ import (
 type layers struct {
 	watch *layer // what looks after the rest: reloads, the watchdog; it stops before all
 	in    *layer // what finds work by itself; the units, cameras with their pipelines, stop with it
+	tell  *layer // what follows the events, to the last one of in
 	out   *layer // the publisher, which sends what is left and says offline
 	http  *layer // the port, which stops beside in and out
 	base  *layer // the broker and the store's upkeep
 }
 
 func newLayers(ctx context.Context, fail context.CancelCauseFunc) *layers {
-	return &layers{newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)}
+	return &layers{newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail), newLayer(ctx, fail)}
 }
 
 func (l *layers) stop(units *units) {
 	l.http.cancel() // somebody's request and a broker that hangs may each take a second
 	l.in.cancel()
 	stopAll(units.list())
-	for _, layer := range []*layer{l.in, l.out, l.http, l.base} {
+	for _, layer := range []*layer{l.in, l.tell, l.out, l.http, l.base} {
 		layer.stop()
 	}
 }

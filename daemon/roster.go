@@ -21,6 +21,9 @@ type Roster struct {
 	// OnChange, when set, is told of each person who was changed
 	// here, one after the other. It must not block.
 	OnChange func(store.Mark)
+	// OnNames, when set, is called after somebody came, went or has another name,
+	// whoever changed that. It must not block.
+	OnNames func()
 
 	change sync.Mutex // one change at a time, from the store to the gallery
 	mu     sync.RWMutex
@@ -165,18 +168,26 @@ func (r *Roster) Templates(name string) ([]match.Template, error) {
 
 func (r *Roster) rename(p match.Person) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.names[p.ID] = p.Name
 	r.ids[store.MarkOf(p.ID)] = p.ID
+	r.mu.Unlock()
+	r.renamed()
 }
 
 // remove takes a person out who is not in the store any more.
 func (r *Roster) remove(id string) {
 	r.Gallery.RemovePerson(id)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	delete(r.names, id)
 	delete(r.ids, store.MarkOf(id))
+	r.mu.Unlock()
+	r.renamed()
+}
+
+func (r *Roster) renamed() {
+	if r.OnNames != nil {
+		r.OnNames()
+	}
 }
 
 func (r *Roster) changed(id string) {

@@ -30,18 +30,27 @@ type unit struct {
 	engine   *Engine
 	decoder  jpeg.Decoder
 
+	off     bool      // switched off: it is not started
+	since   time.Time // when the unit was made
+	declare func()    // tells whether the camera is used
+
 	in   *layer // the camera, first to stop
 	work *layer // its pipeline, which closes its tracks then
 }
 
 // newUnit makes a unit and starts nothing. The caller closes it.
 func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
+	slug := config.Slug(c.Name)
+	off, err := p.off(slug)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := p.vision.Engine()
 	if err != nil {
 		return nil, err
 	}
-	ids, box, slug := &event.IDs{}, capture.NewMailbox(), config.Slug(c.Name)
-	u := &unit{settings: c, engine: engine, decoder: jpeg.New(d.Log), reads: &beat{}}
+	ids, box := &event.IDs{}, capture.NewMailbox()
+	u := &unit{settings: c, off: off, since: time.Now(), engine: engine, decoder: jpeg.New(d.Log), reads: &beat{}}
 	u.camera = &capture.Camera{
 		Name: c.Name, Box: box, Log: d.Log, FrozenAfter: frozenAfter(c),
 		OnStatus: tellStatus(c.Name, func(payload []byte) { p.publisher.SetStatus(slug, payload) }, d.Log),
@@ -66,10 +75,12 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 				return fmt.Errorf("encode presence: %w", err)
 			}
 			p.publisher.SetPresent(slug, payload)
+			p.sightings.view(present)
 			return nil
 		},
 		Live: &live.Hub{}, Log: d.Log, LogFaces: t.LogFaces,
 	}
+	u.declare = func() { p.declare(u) }
 	return u, nil
 }
 
@@ -83,6 +94,10 @@ func frozenAfter(c config.Camera) time.Duration {
 }
 
 func (u *unit) start(ctx context.Context, fail context.CancelCauseFunc) {
+	u.declare()
+	if u.off {
+		return
+	}
 	u.in, u.work = newLayer(ctx, fail), newLayer(ctx, fail)
 	u.work.run(u.pipeline.Run)
 	u.in.run(u.camera.Run)
@@ -106,6 +121,8 @@ func (u *unit) close() error {
 // who starts, reloads and stops the daemon changes them, one at a time; anybody
 // may read.
 type units struct {
+	changed func() // told of each set
+
 	mu  sync.Mutex
 	all []*unit // replaced as a whole
 }
@@ -118,8 +135,9 @@ func (us *units) list() []*unit {
 
 func (us *units) set(all []*unit) {
 	us.mu.Lock()
-	defer us.mu.Unlock()
 	us.all = all
+	us.mu.Unlock()
+	us.changed()
 }
 
 // named is the unit of the camera with the name, or nil.

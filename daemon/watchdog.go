@@ -109,6 +109,9 @@ func (p *parts) progress() []part {
 		{"mqtt", p.published.steps.Load(), busy},
 	}
 	for _, u := range p.units.list() {
+		if u.off {
+			continue
+		}
 		all = append(all, part{"pipeline of " + u.settings.Name, u.pipeline.beat.steps.Load(), busy})
 		if u.camera.Status().State != capture.Ended {
 			all = append(all, part{"camera " + u.settings.Name, u.reads.steps.Load(), u.reads.resting.Load()})

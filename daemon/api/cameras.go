@@ -24,6 +24,9 @@ const (
 // that is no longer there as it was.
 var ErrCameraChanged = errors.New("the camera was taken out of the configuration, or changed")
 
+// ErrCameraOff is the answer of a Cameras for a camera that is switched off.
+var ErrCameraOff = errors.New("the camera is switched off")
+
 type camerasAnswer struct {
 	Cameras []Camera `json:"cameras"`
 }
@@ -119,6 +122,8 @@ func (l *look) next(patience time.Duration) (Picture, error) {
 	switch {
 	case err == nil:
 		return p, nil
+	case errors.Is(err, ErrCameraOff):
+		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera is switched off; switch its recognition on, over MQTT or in Home Assistant.")
 	case errors.Is(err, ErrCameraChanged):
 		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera was changed, or taken out, this moment; GET /api/v1/cameras lists those that there are now.")
 	case l.request.Context().Err() != nil:

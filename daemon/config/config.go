@@ -54,6 +54,8 @@ type MQTT struct {
 	TLS            MQTTTLS `yaml:"tls"`
 	Base           string  `yaml:"base"`            // first levels of every topic
 	Discovery      bool    `yaml:"discovery"`       // announce to Home Assistant
+	Commands       bool    `yaml:"commands"`        // who may publish may enrol people and see pictures
+	Images         bool    `yaml:"images"`          // publish a picture of the last face
 	EmbeddedListen string  `yaml:"embedded_listen"` // host:port, loopback only
 }
 

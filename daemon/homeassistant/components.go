@@ -122,24 +122,24 @@ func (d Device) addCamera(c Camera, add func(key, entity string, c component)) {
 	recognition := func(on bool) string { return fmt.Sprintf(`{"camera":%q,"on":%t}`, c.Slug, on) }
 	add(key+"recognition", c.Slug+"_recognition", component{
 		Platform: "switch", Name: name + " recognition", Icon: "mdi:face-recognition",
-		StateTopic: Recognition(d.Topics, c.Slug), StateOn: "on", StateOff: "off",
-		CommandTopic: Command(d.Topics, "recognition"), PayloadOn: recognition(true), PayloadOff: recognition(false),
+		StateTopic: d.Topics.Recognition(c.Slug), StateOn: "on", StateOff: "off",
+		CommandTopic: d.Topics.Command("recognition"), PayloadOn: recognition(true), PayloadOff: recognition(false),
 	})
 	if d.Images {
 		add(key+"last_face", c.Slug+"_last_face", component{
 			Platform: "image", Name: name + " last face",
-			ImageTopic: Face(d.Topics, c.Slug), ContentType: "image/jpeg",
+			ImageTopic: d.Topics.Face(c.Slug), ContentType: "image/jpeg",
 		})
 	}
 	add(key+"fps", c.Slug+"_fps", component{
 		Platform: "sensor", Name: name + " frame rate", Category: diagnostic, Icon: "mdi:speedometer",
-		StateTopic: Health(d.Topics), Unit: "fps", StateClass: "measurement", Decimals: new(1),
+		StateTopic: d.Topics.Health(), Unit: "fps", StateClass: "measurement", Decimals: new(1),
 		Value: fmt.Sprintf(`{{ value_json.cameras | selectattr('slug', 'eq', '%s') | map(attribute='fps') | first | default('None') }}`, c.Slug),
 	})
 }
 
 func (d Device) addPerson(p Person, add func(key, entity string, c component)) {
-	key, name, topic := "person_"+part(p.ID)+"_", cmp.Or(p.Name, p.Slug), PersonTopic(d.Topics, p.Slug)
+	key, name, topic := "person_"+part(p.ID)+"_", cmp.Or(p.Name, p.Slug), d.Topics.Person(p.Slug)
 	// Occupancy, not presence: who is not in view may well be at home.
 	add(key+"present", p.Slug, component{
 		Platform: "binary_sensor", Name: name, Class: "occupancy", Icon: "mdi:account",
@@ -154,7 +154,7 @@ func (d Device) addPerson(p Person, add func(key, entity string, c component)) {
 }
 
 func (d Device) addHealth(add func(key, entity string, c component)) {
-	topic := Health(d.Topics)
+	topic := d.Topics.Health()
 	add("health", "health", component{
 		Platform: "binary_sensor", Name: "Health", Class: "problem", Category: diagnostic,
 		StateTopic: topic, Value: degradedTemplate, AttributesTopic: topic, Attributes: degradedAttributes,

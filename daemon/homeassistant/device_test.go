@@ -263,12 +263,12 @@ func TestTopics(t *testing.T) {
 	tests := []struct{ got, want string }{
 		{d.ConfigTopic(), "homeassistant/device/facerecd_pi-door/config"},
 		{d.BirthTopic(), "homeassistant/status"},
-		{PersonTopic(d.Topics, "ana"), "facerecd/pi-door/person/ana"},
-		{Health(d.Topics), "facerecd/pi-door/health"},
-		{Recognition(d.Topics, "door"), "facerecd/pi-door/door/recognition"},
-		{Face(d.Topics, "door"), "facerecd/pi-door/door/face"},
-		{Command(d.Topics, "enroll"), "facerecd/pi-door/command/enroll"},
-		{Reply(d.Topics, "42"), "facerecd/pi-door/reply/42"},
+		{d.Topics.Person("ana"), "facerecd/pi-door/person/ana"},
+		{d.Topics.Health(), "facerecd/pi-door/health"},
+		{d.Topics.Recognition("door"), "facerecd/pi-door/door/recognition"},
+		{d.Topics.Face("door"), "facerecd/pi-door/door/face"},
+		{d.Topics.Command("enroll"), "facerecd/pi-door/command/enroll"},
+		{d.Topics.Reply("42"), "facerecd/pi-door/reply/42"},
 	}
 	for _, tt := range tests {
 		if tt.got != tt.want {

@@ -85,7 +85,7 @@ func TestEachConnectionIsAnotherConn(t *testing.T) {
 	b.kill()
 	<-c.Lost()
 	for _, err := range []error{c.Subscribe(t.Context(), "x"), c.Publish(t.Context(), "x", false, nil)} {
-		if !errors.Is(err, errConnOver) {
+		if !errors.Is(err, ErrConnOver) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -136,9 +136,9 @@ func TestARefusedSubscriptionIsAnError(t *testing.T) {
 }
 
 func TestWhatNobodyTakesFillsNoMemory(t *testing.T) {
-	c := newConn()
+	c := newConn(make(chan struct{}, 1))
 	for i := range 40 {
-		c.receive(fmt.Sprint(i), make([]byte, 1<<20))
+		c.receive(Message{Topic: fmt.Sprint(i), Payload: make([]byte, 1<<20)})
 	}
 	n := 0
 	for _, _, ok := c.Take(); ok; _, _, ok = c.Take() {
@@ -147,7 +147,7 @@ func TestWhatNobodyTakesFillsNoMemory(t *testing.T) {
 	if n != 31 || !c.Missed() || c.Missed() {
 		t.Errorf("kept %d MiB", n)
 	}
-	c.receive("again", make([]byte, 1<<20))
+	c.receive(Message{Topic: "again", Payload: make([]byte, 1<<20)})
 	if topic, _, ok := c.Take(); !ok || topic != "again" || c.Missed() {
 		t.Error("nothing comes after that")
 	}

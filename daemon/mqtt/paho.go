@@ -132,8 +132,10 @@ func (l *link) publish(topic string, retained bool, payload []byte) paho.Token {
 // subscribe asks for what matches filter, with QoS 1. The token is to be asked
 // for a denial when it is done. Paho calls receive in the order of the messages,
 // and reads nothing more until it returns.
-func (l *link) subscribe(filter string, receive func(topic string, payload []byte)) paho.Token {
-	return l.client.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) { receive(m.Topic(), m.Payload()) })
+func (l *link) subscribe(filter string, receive func(Message)) paho.Token {
+	return l.client.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) {
+		receive(Message{m.Topic(), m.Payload(), m.Retained()})
+	})
 }
 
 // denial is what a broker says that does not grant a subscription: paho takes

@@ -80,8 +80,9 @@ type Publisher struct {
 
 	retained retained
 
-	mu     sync.Mutex
-	newest chan *Conn
+	mu    sync.Mutex
+	lines []*Line
+	own   *Line // of Conn, among lines
 }
 
 // Status is the state of the connection.
@@ -123,11 +124,21 @@ func (p *Publisher) SetStatus(camera string, payload []byte) {
 	p.retained.set(p.Topics.Status(camera), payload, pace)
 }
 
-// Forget takes what SetPresent and SetStatus have set for a camera off the
-// broker: there is no such camera any more.
+// SetState is SetPresent for any topic, published no more often than each pace,
+// and the last one always. Without a payload the broker forgets the topic.
+func (p *Publisher) SetState(topic string, payload []byte, pace time.Duration) {
+	p.retained.set(topic, payload, pace)
+}
+
+// Repeat publishes every state once more: somebody has come who wants them.
+func (p *Publisher) Repeat() { p.retained.repeat() }
+
+// Forget takes what was set for a camera off the broker: there is no such
+// camera any more.
 func (p *Publisher) Forget(camera string) {
-	p.retained.set(p.Topics.Present(camera), nil, 0)
-	p.retained.set(p.Topics.Status(camera), nil, 0)
+	for _, topic := range []string{p.Topics.Present(camera), p.Topics.Status(camera), p.Topics.Recognition(camera)} {
+		p.retained.set(topic, nil, 0)
+	}
 }
 
 // Run connects and publishes until ctx ends, and returns nil then; an error is
@@ -161,10 +172,11 @@ func (p *Publisher) Run(ctx context.Context) error {
 		p.connects.Add(1)
 		p.Log.Info("connected to the MQTT broker", "broker", broker.Redacted())
 		p.status(Status{Connected: true})
-		conn := newConn()
-		p.offer(conn)
-		err = (&session{Publisher: p, link: l, conn: conn}).run(ctx)
-		close(conn.over)
+		conns := p.offer()
+		err = (&session{Publisher: p, link: l, conns: conns}).run(ctx)
+		for _, c := range conns {
+			close(c.over)
+		}
 		p.status(Status{Err: err})
 		if ctx.Err() != nil {
 			p.parting(err)

@@ -41,10 +41,13 @@ func (r *retained) set(topic string, payload []byte, pace time.Duration) {
 	}
 	s.payload, s.stale = slices.Clone(payload), true
 	r.mu.Unlock()
-	select {
-	case r.signal() <- struct{}{}:
-	default:
-	}
+	notify(r.signal())
+}
+
+// repeat has every state published once more.
+func (r *retained) repeat() {
+	r.renew()
+	notify(r.signal())
 }
 
 // signal receives after each set. It is made by whoever comes first.

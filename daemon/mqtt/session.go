@@ -29,8 +29,9 @@ var errNoAck = errors.New("the broker acknowledges nothing")
 // session is what a Publisher does over one connection.
 type session struct {
 	*Publisher
-	link *link
-	conn *Conn // for others
+	link  *link
+	conns []*Conn // for others, a line each
+	turn  int     // whose requests come next
 
 	flying  []flight  // on their way, oldest first
 	after   uint64    // the newest event that was handed over
@@ -129,6 +130,14 @@ func (s *session) farewell(d time.Duration) error {
 	return nil
 }
 
+// asked receives when there are requests of others.
+func (s *session) asked() <-chan struct{} {
+	if len(s.conns) == 0 {
+		return nil
+	}
+	return s.conns[0].asked
+}
+
 // step sends what may be sent, and waits until something happens.
 func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
 	s.beat()
@@ -146,7 +155,7 @@ func (s *session) step(done <-chan struct{}, tick <-chan time.Time) error {
 	case <-s.Outbox.Appended():
 		s.more = true
 	case <-s.retained.signal():
-	case <-s.conn.asked:
+	case <-s.asked():
 	case <-due:
 	case <-tick:
 		return s.look()

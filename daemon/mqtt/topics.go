@@ -27,6 +27,34 @@ func (t Topics) Status(camera string) string {
 	return t.Base + "/" + t.Device + "/" + camera + "/status"
 }
 
+// Recognition holds On or Off, retained: whether the camera is used.
+func (t Topics) Recognition(camera string) string {
+	return t.Base + "/" + t.Device + "/" + camera + "/recognition"
+}
+
+// Face is where the last face of a camera goes as a JPEG, not retained.
+func (t Topics) Face(camera string) string { return t.Base + "/" + t.Device + "/" + camera + "/face" }
+
+// Person holds a PersonState, retained. The slug is of homeassistant.Slugs; "+"
+// stands for everybody.
+func (t Topics) Person(slug string) string { return t.Base + "/" + t.Device + "/person/" + slug }
+
+// Health holds a Health, retained.
+func (t Topics) Health() string { return t.Base + "/" + t.Device + "/health" }
+
+// Command is where the device takes commands, which must not be retained; "+"
+// stands for all of them.
+func (t Topics) Command(name string) string { return t.Base + "/" + t.Device + "/command/" + name }
+
+// Reply is where the command with that id is answered, not retained.
+func (t Topics) Reply(id string) string { return t.Base + "/" + t.Device + "/reply/" + id }
+
+// The payloads of Recognition.
+const (
+	On  = "on"
+	Off = "off"
+)
+
 // The payloads of Availability.
 const (
 	Online  = "online"

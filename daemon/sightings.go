@@ -1,0 +1,214 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"facerecd/daemon/event"
+	"facerecd/daemon/homeassistant"
+	"facerecd/daemon/mqtt"
+)
+
+// sightings are where each person was last seen, as the person topics tell. Its
+// methods but Run may be called from any goroutine, and never block.
+type sightings struct {
+	Topics mqtt.Topics
+	Set    func(topic string, payload []byte, pace time.Duration) // Publisher.SetState
+	People func() []homeassistant.Person                          // those who have a topic now
+	Events *event.Log
+	Log    *slog.Logger
+
+	changed chan struct{} // receives after People may have changed
+
+	mu     sync.Mutex
+	people map[string]*sighted // by person id; those who have a topic
+	inView map[string][]string // ids of the people in view, by camera
+	past   map[string]seen     // of people who have no topic yet, from the history
+}
+
+// seen is when and where somebody was seen last.
+type seen struct {
+	camera     string
+	at         time.Time
+	confidence float32
+	event      string
+}
+
+// sighted is what is told of a person.
+type sighted struct {
+	homeassistant.Person
+	seen
+	payload []byte // that was told, without its time
+}
+
+// remembered is how many of the newest events are looked at for whom they name,
+// when the daemon starts.
+const remembered = 2000
+
+// begin takes over what the history says. It is called before all else.
+func (s *sightings) begin(ctx context.Context) error {
+	s.changed = make(chan struct{}, 1)
+	people := s.People()
+	if len(people) == 0 {
+		return nil
+	}
+	history, err := s.Events.History(ctx, "", remembered)
+	if err != nil {
+		return fmt.Errorf("read where people were seen: %w", err)
+	}
+	s.past = make(map[string]seen)
+	for _, e := range slices.Backward(history) { // the newest come first
+		if e.Person != nil {
+			s.past[e.Person.ID] = seen{e.Camera, e.Time, e.Confidence, e.ID}
+		}
+	}
+	s.meet(people)
+	return nil
+}
+
+// change is called when somebody was enrolled, renamed or deleted.
+func (s *sightings) change() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Run follows what happens until ctx ends, and then to the end of it.
+func (s *sightings) Run(ctx context.Context) error {
+	events := s.Events.Subscribe(ctx)
+	for {
+		select {
+		case e, ok := <-events:
+			if !ok { // ctx has ended; who was deleted this moment must be gone too
+				s.meet(s.People())
+				return nil
+			}
+			s.happened(e)
+		case <-s.changed:
+			s.meet(s.People())
+		}
+	}
+}
+
+// meet makes these the people that there are, and empties the topics of those
+// who are not among them, or have another slug now.
+func (s *sightings) meet(people []homeassistant.Person) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := make(map[string]*sighted, len(people))
+	before, slugs := s.slugs(), make(map[string]bool, len(people))
+	for _, p := range people {
+		is := s.people[p.ID]
+		if is == nil {
+			is = &sighted{seen: s.past[p.ID]}
+		}
+		if is.Slug != p.Slug {
+			is.payload = nil
+		}
+		is.Person = p
+		next[p.ID], slugs[p.Slug] = is, true
+	}
+	for slug := range before {
+		if !slugs[slug] {
+			s.Set(s.Topics.Person(slug), nil, 0)
+		}
+	}
+	s.people = next
+	for _, is := range next {
+		s.tell(is, time.Now())
+	}
+}
+
+func (s *sightings) slugs() map[string]bool {
+	slugs := make(map[string]bool, len(s.people))
+	for _, is := range s.people {
+		slugs[is.Slug] = true
+	}
+	return slugs
+}
+
+// retained is told what the broker has on the person topics: of whom it should
+// have nothing, it is taken off, also if they were deleted when the broker or
+// this daemon was away.
+func (s *sightings) retained(topic string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slug, ok := strings.CutPrefix(topic, s.Topics.Person(""))
+	if ok && !s.slugs()[slug] {
+		s.Set(topic, nil, 0)
+	}
+}
+
+// view is told who is in view of a camera.
+func (s *sightings) view(p mqtt.Present) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.inView[p.Camera]
+	var now []string
+	for _, v := range p.People {
+		now = append(now, v.ID)
+	}
+	if s.inView == nil {
+		s.inView = make(map[string][]string)
+	}
+	s.inView[p.Camera] = now
+	concerned := append(slices.Clone(before), now...)
+	slices.Sort(concerned)
+	for _, id := range slices.Compact(concerned) {
+		if is := s.people[id]; is != nil {
+			is.camera, is.at = p.Camera, p.Time
+			s.tell(is, p.Time)
+		}
+	}
+}
+
+// happened is told each event.
+func (s *sightings) happened(e event.Event) {
+	if e.Person == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is := s.people[e.Person.ID]
+	if is == nil {
+		return
+	}
+	is.event, is.confidence = e.ID, e.Confidence
+	if e.Time.After(is.at) {
+		is.camera, is.at = e.Camera, e.Time
+	}
+	s.tell(is, e.Time)
+}
+
+// tell publishes what is known of a person when that has changed. The caller
+// holds mu.
+func (s *sightings) tell(is *sighted, at time.Time) {
+	state := mqtt.PersonState{
+		Person: event.Person{ID: is.ID, Name: is.Name},
+		Camera: is.camera, LastSeen: is.at, Confidence: is.confidence, Event: is.event,
+	}
+	for _, camera := range slices.Sorted(maps.Keys(s.inView)) {
+		if slices.Contains(s.inView[camera], is.ID) {
+			state.Cameras = append(state.Cameras, camera)
+		}
+	}
+	without, err := state.MarshalJSON()
+	if err == nil && bytes.Equal(without, is.payload) {
+		return
+	}
+	is.payload, state.Time = without, at
+	payload, err := state.MarshalJSON()
+	if err != nil {
+		s.Log.Error("cannot tell where somebody was seen", "person", is.ID, "err", fmt.Errorf("encode state: %w", err))
+		return
+	}
+	s.Set(s.Topics.Person(is.Slug), payload, 0)
+}
