@@ -134,7 +134,7 @@ var (
 )
 
 // Open returns the record in a payload that came under topic. Its errors are of
-// the four kinds above; nothing of the payload is in them.
+// the four kinds above; no name and no vector is in them.
 func (c *Codec) Open(topic string, payload []byte) (Record, error) {
 	switch size := len(payload) - overhead; {
 	case len(payload) > 0 && payload[0] != version:
