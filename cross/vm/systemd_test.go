@@ -169,7 +169,7 @@ func TestBadConfigurationIsNotTriedAgain(t *testing.T) {
 	vivid.Run(t, "systemctl", "restart", "facerecd")
 }
 
-func TestStopIsCleanAndQuickInEveryPhase(t *testing.T) {
+func TestStopIsCleanInEveryPhase(t *testing.T) {
 	camera := vivid.Load(t, 1)[0]
 	camera.Feed(t, picture(t, "obama.jpg", 4))
 	s := start(t, door)
@@ -218,11 +218,10 @@ func TestStopIsCleanAndQuickInEveryPhase(t *testing.T) {
 			vivid.Run(t, "systemctl", "stop", "facerecd")
 			took := time.Since(began).Round(100 * time.Millisecond)
 			t.Logf("%v", took)
+			// Not killed after TimeoutStopSec=. Nothing interrupts a look at a frame, which takes an emulated processor
+			// seconds; daemon's own tests measure the rest.
 			if result, state := property(t, "Result"), property(t, "ActiveState"); result != "success" || state != "inactive" {
 				t.Errorf("it is %s, %s", state, result)
-			}
-			if took > 15*time.Second { // a look at a frame, which nothing interrupts, takes this processor seconds
-				t.Errorf("it took %v", took)
 			}
 		})
 	}
