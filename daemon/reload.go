@@ -39,7 +39,7 @@ func (d *Daemon) obey(ctx context.Context) error {
 	for {
 		select {
 		case <-d.Hangup:
-			if err := d.Reload(); err != nil {
+			if err := d.Reload(); err != nil && ctx.Err() == nil {
 				d.Log.Error("the configuration was not reloaded, the one before stays in force", "err", err)
 			}
 		case <-ctx.Done():
@@ -101,6 +101,9 @@ func (d *Daemon) apply(next config.Config) error {
 			return errors.Join(err, closeAll(fresh))
 		}
 		all, fresh = append(all, u), append(fresh, u)
+		if r.layers.watch.ctx.Err() != nil { // opening the models takes a slow processor seconds
+			return errors.Join(errors.New("facerecd is about to end"), closeAll(fresh))
+		}
 	}
 	gone := slices.DeleteFunc(slices.Clone(old), func(u *unit) bool { return slices.Contains(all, u) })
 
