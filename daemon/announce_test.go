@@ -29,7 +29,9 @@ func listen(t *testing.T, addr string) *ear {
 	e.client = paho.NewClient(paho.NewClientOptions().AddBroker("tcp://" + addr).SetAutoReconnect(false))
 	for _, do := range []func() paho.Token{
 		e.client.Connect,
-		func() paho.Token { return e.client.Subscribe("#", 1, func(_ paho.Client, m paho.Message) { e.hear(m) }) },
+		func() paho.Token {
+			return e.client.Subscribe("#", 1, func(_ paho.Client, m paho.Message) { e.hear(m) })
+		},
 	} {
 		if token := do(); !token.WaitTimeout(patience) || token.Error() != nil {
 			t.Fatalf("listener: %v", token.Error())
