@@ -83,7 +83,7 @@ func (k *checker) mqtt(m MQTT) {
 
 // broker never quotes the address, which may hold a password.
 func (k *checker) broker(m MQTT) {
-	encrypted := map[string]bool{"tcp": false, "mqtt": false, "tls": true, "ssl": true, "mqtts": true}
+	encrypted := map[string]bool{"tcp": false, "mqtt": false, "tls": true, "ssl": true, "mqtts": true, "ws": false, "wss": true}
 	u, err := url.Parse(m.Broker)
 	switch {
 	case strings.Contains(m.Broker, "@"):
@@ -94,8 +94,8 @@ func (k *checker) broker(m MQTT) {
 		return
 	}
 	secure, known := encrypted[u.Scheme]
-	k.need(known, "mqtt.broker: %s:// is not spoken: use mqtt, tcp, mqtts, tls or ssl", u.Scheme)
-	k.need(!known || secure || m.TLS == MQTTTLS{}, "mqtt.tls: set, but %s:// is not encrypted: use mqtts:// in mqtt.broker", u.Scheme)
+	k.need(known, "mqtt.broker: %s:// is not spoken: use mqtt, tcp, mqtts, tls, ssl, ws or wss", u.Scheme)
+	k.need(!known || secure || m.TLS == MQTTTLS{}, "mqtt.tls: set, but %s:// is not encrypted: use mqtts:// or wss:// in mqtt.broker", u.Scheme)
 }
 
 func (k *checker) pair(path, cert, key string) {

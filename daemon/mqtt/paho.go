@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,7 +49,7 @@ type link struct {
 func connect(ctx context.Context, g greeting) (*link, error) {
 	conn, err := dial(ctx, g)
 	if err != nil {
-		return nil, fmt.Errorf("%w: is the broker running, and is mqtt.broker right?", err)
+		return nil, err
 	}
 	g.beat()
 	l := &link{conn: conn, lost: make(chan struct{})}
@@ -91,7 +92,7 @@ func connect(ctx context.Context, g greeting) (*link, error) {
 	case ended:
 		return nil, ctx.Err()
 	default:
-		return nil, explain(token.ReturnCode(), g.username, err)
+		return nil, explain(token.ReturnCode(), g, err)
 	}
 }
 
@@ -100,25 +101,19 @@ func dial(ctx context.Context, g greeting) (net.Conn, error) {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", g.broker.Host)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: is the broker running, and is mqtt.broker right?", err)
 	}
 	// Room for a window and one message that overshoots it; see publish.
 	_ = conn.(*net.TCPConn).SetWriteBuffer(4 * windowBytes)
-	if !secure(g.broker) {
-		return conn, nil
+	if secure(g.broker) {
+		if conn, err = secured(ctx, conn, g.tls, g.broker.Hostname()); err != nil {
+			return nil, err
+		}
 	}
-	config := g.tls.Clone() // also nil, of nil
-	if config == nil {
-		config = &tls.Config{}
+	if strings.HasPrefix(g.broker.Scheme, "ws") {
+		return overWebSocket(ctx, conn, g.broker)
 	}
-	if config.ServerName == "" {
-		config.ServerName = g.broker.Hostname()
-	}
-	secured := tls.Client(conn, config)
-	if err := secured.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return secured, nil
+	return conn, nil
 }
 
 // publish hands over a message of QoS 1. Messages leave in the order of the
@@ -181,19 +176,22 @@ func (l *link) close() {
 var errCredentials = errors.New("the broker refuses the login")
 
 // explain says what to do about a failed MQTT handshake.
-func explain(code byte, username string, err error) error {
+func explain(code byte, g greeting, err error) error {
 	switch code {
 	case packets.ErrRefusedBadUsernameOrPassword, packets.ErrRefusedNotAuthorised:
-		if username == "" {
+		if g.username == "" {
 			return fmt.Errorf("%w: it wants a user name and a password: set mqtt.username and mqtt.password_file", errCredentials)
 		}
-		return fmt.Errorf("%w of user %q: check mqtt.username and the password in mqtt.password_file", errCredentials, username)
+		return fmt.Errorf("%w of user %q: check mqtt.username and the password in mqtt.password_file", errCredentials, g.username)
 	case packets.ErrRefusedIDRejected:
 		return errors.New("the broker refuses the client id: choose another name for device")
 	case packets.ErrRefusedBadProtocolVersion:
 		return errors.New("the broker does not speak MQTT 3.1.1: facerecd needs it")
 	case packets.ErrRefusedServerUnavailable:
 		return errors.New("the broker says that it is not available")
+	}
+	if secure(g.broker) {
+		return explainTLS(err, g.broker.Hostname())
 	}
 	return fmt.Errorf("no answer to MQTT: is it an MQTT broker, and does it want TLS (tls://)? %w", plain(err))
 }

@@ -57,7 +57,7 @@ var _ Outbox = (*store.Store)(nil)
 // which TCP and MQTT (4.6) keep in order, and a new connection begins again
 // with the oldest that is still in the outbox.
 type Publisher struct {
-	Broker       string // tcp://host:1883 or tls://host:8883; the port may be left out
+	Broker       string // tcp://host:1883, tls://host:8883, ws://host/path or wss://host/path; the port may be left out
 	ClientID     string // the same at each start, and no other device's
 	Username     string // "": no login
 	PasswordFile string // read at each connect, so that a corrected one works at once
@@ -236,14 +236,23 @@ func (p *Publisher) connect(ctx context.Context, broker *url.URL) (*link, error)
 	return connect(ctx, g)
 }
 
-func secure(broker *url.URL) bool { return broker.Scheme != "tcp" && broker.Scheme != "mqtt" }
+// ports are those of each scheme.
+func ports() map[string]string {
+	return map[string]string{
+		"tcp": "1883", "mqtt": "1883", "tls": "8883", "ssl": "8883", "mqtts": "8883", "ws": "80", "wss": "443",
+	}
+}
+
+func secure(broker *url.URL) bool {
+	return !slices.Contains([]string{"tcp", "mqtt", "ws"}, broker.Scheme)
+}
 
 // check finds mistakes in the configuration, and completes the broker's address.
 func (p *Publisher) check() (*url.URL, error) {
 	u, err := url.Parse(p.Broker)
-	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"tcp", "mqtt", "tls", "ssl", "mqtts"}, u.Scheme) {
+	if err != nil || u.Hostname() == "" || ports()[u.Scheme] == "" {
 		// Not even the parser's error is shown: it may quote a password.
-		return nil, errors.New("mqtt.broker is no address of a broker: write tcp://host:1883, or tls://host:8883")
+		return nil, errors.New("mqtt.broker is no address of a broker: write tcp://host:1883, tls://host:8883, or ws://host/path")
 	}
 	if u.User != nil {
 		return nil, errors.New("mqtt.broker has a user name in it: use mqtt.username and mqtt.password_file, so that the password is in no log")
@@ -257,11 +266,7 @@ func (p *Publisher) check() (*url.URL, error) {
 		}
 	}
 	if u.Port() == "" {
-		port := "1883"
-		if secure(u) {
-			port = "8883"
-		}
-		u.Host = net.JoinHostPort(u.Hostname(), port)
+		u.Host = net.JoinHostPort(u.Hostname(), ports()[u.Scheme])
 	}
 	return u, nil
 }

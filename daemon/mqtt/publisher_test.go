@@ -53,14 +53,14 @@ func TestCameraStatusJSONIsTheContract(t *testing.T) {
 }
 
 func TestMistakesInTheConfigurationAreSaidAtOnce(t *testing.T) {
-	const notAddress = "mqtt.broker is no address of a broker: write tcp://host:1883, or tls://host:8883"
+	const notAddress = "mqtt.broker is no address of a broker: write tcp://host:1883, tls://host:8883, or ws://host/path"
 	for _, tc := range []struct {
 		change func(*Publisher)
 		want   string
 	}{
 		{func(p *Publisher) { p.Broker = "" }, notAddress},
 		{func(p *Publisher) { p.Broker = "localhost:1883" }, notAddress},
-		{func(p *Publisher) { p.Broker = "ws://host" }, notAddress},
+		{func(p *Publisher) { p.Broker = "http://host" }, notAddress},
 		{func(p *Publisher) { p.Broker = "tcp://:1883" }, notAddress},
 		{func(p *Publisher) { p.Broker = "tcp://pi:se cret@host:x" }, notAddress},
 		{
@@ -91,7 +91,7 @@ func TestMistakesInTheConfigurationAreSaidAtOnce(t *testing.T) {
 func TestTheBrokersPortMayBeLeftOut(t *testing.T) {
 	for broker, want := range map[string]string{
 		"tcp://host": "host:1883", "mqtt://host": "host:1883", "tls://host": "host:8883", "mqtts://[::1]": "[::1]:8883",
-		"ssl://host:1": "host:1",
+		"ssl://host:1": "host:1", "ws://host/mqtt": "host:80", "wss://host/mqtt": "host:443", "ws://host:9001": "host:9001",
 	} {
 		u, err := (&Publisher{Broker: broker, ClientID: "c", Topics: topics}).check()
 		if err != nil || u.Host != want {
