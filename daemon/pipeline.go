@@ -45,6 +45,7 @@ type Pipeline struct {
 
 	frame   [2]int                 // size of the last frame, as turned
 	size    atomic.Pointer[[2]int] // the same, for others
+	face    inference.Face         // that is looked at
 	held    []event.Event
 	lost    atomic.Uint64
 	present mqtt.Present
@@ -133,18 +134,18 @@ func (p *Pipeline) process(f *capture.Frame) error {
 			continue
 		}
 		p.beat.step()
-		face, err := p.Engine.Locate(view, found[i])
-		if err != nil {
+		face := &p.face
+		if err := p.Engine.LocateIn(face, view, found[i]); err != nil {
 			return err
 		}
 		if !face.Real() {
 			p.Tracker.Doubt(tr, f.At)
 			continue
 		}
-		if err := p.Engine.Embed(&face); err != nil {
+		if err := p.Engine.Embed(face); err != nil {
 			return err
 		}
-		p.Tracker.Look(tr, f.At, face)
+		p.Tracker.Look(tr, f.At, *face)
 	}
 	p.show(f, view, tracks)
 	return nil

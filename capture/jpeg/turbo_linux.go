@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"runtime"
 	"strings"
 	"unsafe"
 
@@ -59,6 +60,8 @@ type Turbo struct {
 	dst                           [3]*byte
 	strides                       [3]int32
 	width, height, samp, colorspc int32
+	data                          []byte
+	args                          []uintptr // a slice that the compiler made would be new each time
 }
 
 var _ Decoder = (*Turbo)(nil)
@@ -178,18 +181,27 @@ func (d *Turbo) Decode(data []byte) (*image.YCbCr, error) {
 }
 
 func (d *Turbo) readHeader(data []byte) int32 {
-	r, _, _ := purego.SyscallN(d.lib.header, d.handle, uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
-		uintptr(unsafe.Pointer(&d.width)), uintptr(unsafe.Pointer(&d.height)),
-		uintptr(unsafe.Pointer(&d.samp)), uintptr(unsafe.Pointer(&d.colorspc)))
-	return int32(r)
+	return d.call(d.lib.header, data, pointer(&d.width), pointer(&d.height), pointer(&d.samp), pointer(&d.colorspc))
 }
 
 func (d *Turbo) decompress(data []byte) int32 {
-	r, _, _ := purego.SyscallN(d.lib.decode, d.handle, uintptr(unsafe.Pointer(unsafe.SliceData(data))), uintptr(len(data)),
-		uintptr(unsafe.Pointer(&d.dst)), uintptr(d.width), uintptr(unsafe.Pointer(&d.strides)), uintptr(d.height),
-		tjLimitScans|tjFastDCT)
+	return d.call(d.lib.decode, data, pointer(&d.dst), uintptr(d.width), pointer(&d.strides), uintptr(d.height), tjLimitScans|tjFastDCT)
+}
+
+// call calls a function whose first arguments are the handle and the picture.
+// The rest points into d. Both are on the heap, which does not move: d.data is
+// there to make sure of it.
+func (d *Turbo) call(function uintptr, data []byte, rest ...uintptr) int32 {
+	d.data = data
+	d.args = append(d.args[:0], d.handle, pointer(unsafe.SliceData(data)), uintptr(len(data)))
+	d.args = append(d.args, rest...)
+	r, _, _ := purego.SyscallN(function, d.args...)
+	runtime.KeepAlive(d)
+	d.data = nil
 	return int32(r)
 }
+
+func pointer[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
 
 // harmless tells the one warning that leaves the picture whole: stray bytes
 // between segments, which some cameras write (image/jpeg skips them too).

@@ -58,8 +58,8 @@ type Sample struct {
 	Faces  int
 }
 
-// raw is the sum over the models.
-func (s *Sample) raw() (sum time.Duration) {
+// Raw is the sum over the models.
+func (s *Sample) Raw() (sum time.Duration) {
 	for _, m := range s.Models {
 		sum += m
 	}

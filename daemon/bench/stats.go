@@ -49,7 +49,7 @@ func (b *Bench) Summarise(samples []Sample) Result {
 	for i, m := range b.Models {
 		r.Models[m.Role] = spread(of(func(s *Sample) time.Duration { return s.Models[i] }))
 	}
-	total, raw := of(func(s *Sample) time.Duration { return s.Total }), of((*Sample).raw)
+	total, raw := of(func(s *Sample) time.Duration { return s.Total }), of((*Sample).Raw)
 	r.Ratio = ratio(total, raw)
 	r.Total, r.Raw = spread(total), spread(raw)
 	r.Stages["total"] = r.Total

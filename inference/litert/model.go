@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 
 	"facerecd/inference"
@@ -43,6 +44,7 @@ type Model struct {
 	model    modelHandle
 	compiled compiledModel
 	in, out  buffers
+	args     []uintptr // of a run
 }
 
 // Open compiles a model, the bytes of a .tflite file, which are copied. Inputs
@@ -90,7 +92,9 @@ func (m *Model) Run(in, out [][]byte) error {
 	for i, b := range in {
 		copy(m.in.memory[i], b)
 	}
-	if s := m.lib.c.run(m.compiled, 0, m.in.handles, m.out.handles); s != 0 {
+	s := m.lib.c.run(m.args)
+	runtime.KeepAlive(m) // and with it what args point to
+	if s != 0 {
 		return m.lib.says.explain(s.err("run model"), nil)
 	}
 	for i, b := range out {

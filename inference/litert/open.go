@@ -99,6 +99,7 @@ func (m *Model) describe() (err error) {
 	if err != nil {
 		return fmt.Errorf("output %w", err)
 	}
+	m.args = runArgs(m.compiled, m.in.handles, m.out.handles)
 	return nil
 }
 

@@ -215,11 +215,21 @@ type symbols struct {
 	stderr uintptr
 }
 
-// run calls LiteRtRunCompiledModel.
-func (s *symbols) run(compiled compiledModel, sig uintptr, in, out []tensorBuffer) status {
-	r, _, _ := purego.SyscallN(s.runCompiledModel, uintptr(compiled), sig,
+// runArgs are the arguments of LiteRtRunCompiledModel. They are kept for all
+// runs, as a slice of them that the compiler made would be new each time. in
+// and out are on the heap, which does not move, and must live as long.
+func runArgs(compiled compiledModel, in, out []tensorBuffer) []uintptr {
+	const firstSignature = 0
+	return []uintptr{
+		uintptr(compiled), firstSignature,
 		uintptr(len(in)), uintptr(unsafe.Pointer(unsafe.SliceData(in))),
-		uintptr(len(out)), uintptr(unsafe.Pointer(unsafe.SliceData(out))))
+		uintptr(len(out)), uintptr(unsafe.Pointer(unsafe.SliceData(out))),
+	}
+}
+
+// run calls LiteRtRunCompiledModel.
+func (s *symbols) run(args []uintptr) status {
+	r, _, _ := purego.SyscallN(s.runCompiledModel, args...)
 	return status(r)
 }
 
