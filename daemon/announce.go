@@ -216,6 +216,12 @@ func (d *Daemon) buildAnnouncer(p *parts) error {
 		Sightings: p.sightings, Repeat: p.publisher.Repeat, Log: d.Log, changed: make(chan struct{}, 1),
 	}
 	p.orders = p.publisher.Line()
+	if d.Config.MQTT.Images {
+		p.portraits = &portraits{
+			Line: p.publisher.Line(), Topics: p.publisher.Topics, Log: d.Log,
+			came: make(chan struct{}, 1), newer: make(map[string][]byte),
+		}
+	}
 	p.units.changed = p.announcer.change
 	p.roster.OnNames = func() {
 		p.sightings.change()

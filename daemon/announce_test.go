@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
+	"image/jpeg"
 	"slices"
 	"strings"
 	"sync"
@@ -299,6 +300,33 @@ func TestAPersonsTopicFollowsThePerson(t *testing.T) {
 	for topic, payload := range listen(t, m.addr).heard() {
 		if strings.Contains(payload, "Bea") {
 			t.Errorf("%s has %s", topic, payload)
+		}
+	}
+}
+
+func TestPicturesOfFacesArePublishedOnlyWhenTheOwnerWantsThem(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		m := newMosquitto(t)
+		m.start(t)
+		e := listen(t, m.addr)
+		c := settings(t, folder(t, "obama", "biden"))
+		c.MQTT.Broker, c.MQTT.Images = "tcp://"+m.addr, wanted
+		r := start(t, c)
+		eventually(t, "events come", func() bool { return e.count("facerecd/pi/door/event") >= 4 })
+		if wanted {
+			eventually(t, "pictures come", func() bool { return e.count("facerecd/pi/door/face") >= 2 })
+			img, err := jpeg.Decode(strings.NewReader(e.last("facerecd/pi/door/face")))
+			if err != nil || img.Bounds().Dx() < 100 || img.Bounds().Dx() >= 640 {
+				t.Errorf("picture %v, %v", img, err)
+			}
+		}
+		r.stop(t)
+		if got := e.count("facerecd/pi/door/face"); !wanted && got > 0 {
+			t.Errorf("%d pictures", got)
+		}
+		added, _ := components(t, e.last(configTopic))
+		if slices.Contains(added, "camera_door_last_face") != wanted {
+			t.Errorf("wanted %t: components %v", wanted, added)
 		}
 	}
 }

@@ -32,6 +32,7 @@ type parts struct {
 	publisher *mqtt.Publisher
 	sightings *sightings
 	announcer *announcer
+	portraits *portraits   // nil: nobody is to have them
 	orders    *mqtt.Line   // of the commander
 	fleet     *fleet.Sync  // nil: people are shared with nobody
 	broker    *mqtt.Broker // nil: one was configured

@@ -98,6 +98,9 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 	l.in.run(p.renewal.Run)
 	l.in.run(p.announcer.Run)
 	l.in.run(d.vitals(p).Run)
+	if p.portraits != nil {
+		l.in.run(p.portraits.Run)
+	}
 	if p.fleet != nil {
 		l.in.run(p.fleet.Run)
 	}

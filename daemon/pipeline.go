@@ -39,22 +39,24 @@ type Pipeline struct {
 	Record  func([]event.Event) (int, error) // stores events, the first n when it fails
 	Present func(mqtt.Present) error         // tells who is in view, when it changes
 	Live    *live.Hub                        // shows what was looked at; nil: to nobody
+	Portray func(jpeg []byte)                // gets a picture of each face that is announced; nil: nobody
 	Log     *slog.Logger
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
 
-	frame   [2]int                 // size of the last frame, as turned
-	size    atomic.Pointer[[2]int] // the same, for others
-	face    inference.Face         // that is looked at
-	held    []event.Event
-	lost    atomic.Uint64
-	present mqtt.Present
-	told    bool   // present was told at least once
-	unseen  string // why the last frame was not processed; "" when it was
-	unkept  string // why events are not stored; "" when they are
-	failing atomic.Bool
-	tuning  atomic.Pointer[Tuning] // to be taken over
-	beat    beat                   // a step at least each tick, while the models and the store answer
+	portrayed map[string]event.Type  // what was announced in the last frame, by track
+	frame     [2]int                 // size of the last frame, as turned
+	size      atomic.Pointer[[2]int] // the same, for others
+	face      inference.Face         // that is looked at
+	held      []event.Event
+	lost      atomic.Uint64
+	present   mqtt.Present
+	told      bool   // present was told at least once
+	unseen    string // why the last frame was not processed; "" when it was
+	unkept    string // why events are not stored; "" when they are
+	failing   atomic.Bool
+	tuning    atomic.Pointer[Tuning] // to be taken over
+	beat      beat                   // a step at least each tick, while the models and the store answer
 }
 
 // Tuning is what can change while a Pipeline runs.

@@ -13,6 +13,7 @@ import (
 // show offers a frame, and the tracks that were found in it, to those who
 // watch. view is the frame upright.
 func (p *Pipeline) show(f *capture.Frame, view inference.View, tracks []*track.Track) {
+	p.portray(view, tracks)
 	if !p.Live.Wanted(f.At) {
 		return
 	}

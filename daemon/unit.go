@@ -80,6 +80,9 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 		},
 		Live: &live.Hub{}, Log: d.Log, LogFaces: t.LogFaces,
 	}
+	if p.portraits != nil {
+		u.pipeline.Portray = func(jpeg []byte) { p.portraits.put(slug, jpeg) }
+	}
 	u.declare = func() { p.declare(u) }
 	return u, nil
 }

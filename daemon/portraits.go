@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"image"
+	"log/slog"
+	"maps"
+	"sync"
+
+	"facerecd/daemon/event"
+	"facerecd/daemon/live"
+	"facerecd/daemon/mqtt"
+	"facerecd/daemon/track"
+	"facerecd/inference"
+)
+
+// portraits publishes pictures of the last faces. One that comes before the one
+// before it was published takes its place.
+type portraits struct {
+	Line   *mqtt.Line
+	Topics mqtt.Topics
+	Log    *slog.Logger
+
+	came chan struct{}
+
+	mu    sync.Mutex
+	newer map[string][]byte // by camera slug
+}
+
+// put never blocks.
+func (p *portraits) put(slug string, jpeg []byte) {
+	p.mu.Lock()
+	p.newer[slug] = jpeg
+	p.mu.Unlock()
+	select {
+	case p.came <- struct{}{}:
+	default:
+	}
+}
+
+func (p *portraits) take() map[string][]byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := maps.Clone(p.newer)
+	clear(p.newer)
+	return all
+}
+
+// Run publishes until ctx ends. What comes while the broker is away is not kept:
+// a late picture would pass for one of now.
+func (p *portraits) Run(ctx context.Context) error {
+	for {
+		conn, err := p.Line.Conn(ctx)
+		if err != nil {
+			return nil
+		}
+		p.take()
+		for lost := false; !lost; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-conn.Lost():
+				lost = true
+			case <-p.came:
+				for slug, jpeg := range p.take() {
+					if err := conn.PublishOnce(ctx, p.Topics.Face(slug), jpeg); err != nil && ctx.Err() == nil && !errors.Is(err, mqtt.ErrConnOver) {
+						p.Log.Warn("a picture of a face was not published", "err", err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// portray hands on a picture of each face that was announced in this frame.
+func (p *Pipeline) portray(view inference.View, tracks []*track.Track) {
+	if p.Portray == nil {
+		return
+	}
+	announced := make(map[string]event.Type, len(tracks))
+	for _, tr := range tracks {
+		if announced[tr.ID] = tr.Announced; tr.Announced == "" || tr.Announced == p.portrayed[tr.ID] {
+			continue
+		}
+		b := tr.Box.Pixels(view.Width, view.Height)
+		face := image.Rect(b[0], b[1], b[0]+b[2], b[1]+b[3]).Inset(-max(b[2], b[3]) / 2)
+		jpeg, err := live.Crop(view, face)
+		if err != nil {
+			p.Log.Error("no picture of a face can be made", "camera", p.Camera, "err", err)
+		} else if jpeg != nil {
+			p.Portray(jpeg)
+		}
+	}
+	p.portrayed = announced
+}
