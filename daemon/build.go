@@ -24,6 +24,7 @@ const lost = 2 * time.Second
 // parts are what Run puts together.
 type parts struct {
 	store     *store.Store
+	latency   latency
 	vision    *Vision
 	roster    *Roster
 	renewal   *Renewal
@@ -74,7 +75,8 @@ func (d *Daemon) build() (p *parts, err error) {
 	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
 	p.log = &event.Log{
 		Store: p.store, Device: c.Device,
-		Topic: func(camera string) string { return topics.Event(config.Slug(camera)) },
+		Topic:  func(camera string) string { return topics.Event(config.Slug(camera)) },
+		Synced: (&event.Clock{}).Synced, Numbered: p.latency.numbered,
 	}
 	if err := d.buildMQTT(p, topics); err != nil {
 		return p, err
@@ -107,7 +109,7 @@ func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {
 	p.publisher = &mqtt.Publisher{
 		ClientID: "facerecd-" + topics.Device,
 		Username: c.Username, PasswordFile: c.PasswordFile, TLS: tls,
-		Topics: topics, Outbox: p.store, Log: d.Log, OnStatus: d.health.broker, Beat: p.published.step,
+		Topics: topics, Outbox: p.store, Log: d.Log, OnStatus: d.health.broker, OnAck: p.latency.acked, Beat: p.published.step,
 	}
 	if c.Broker == "" {
 		p.broker = &mqtt.Broker{Listen: c.EmbeddedListen, Log: d.Log}
@@ -123,7 +125,7 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	}
 	p.server = &api.Server{
 		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
-		People: p.roster, Events: p.log, Health: d.Health, Cameras: &cameras{d.Health, p},
+		People: p.roster, Events: p.log, Health: d.Health, Metrics: d.measure, Cameras: &cameras{d.Health, p},
 	}
 	if c.TokenFile != "" {
 		token, created, err := api.LoadOrCreateToken(c.TokenFile)

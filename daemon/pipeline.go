@@ -12,6 +12,7 @@ import (
 	"facerecd/capture/jpeg"
 	"facerecd/daemon/event"
 	"facerecd/daemon/live"
+	"facerecd/daemon/metrics"
 	"facerecd/daemon/mqtt"
 	"facerecd/daemon/track"
 	"facerecd/inference"
@@ -56,6 +57,7 @@ type Pipeline struct {
 	unkept    string // why events are not stored; "" when they are
 	failing   atomic.Bool
 	tuning    atomic.Pointer[Tuning] // to be taken over
+	took      metrics.Histogram      // all that was computed for a frame
 	beat      beat                   // a step at least each tick, while the models and the store answer
 }
 
@@ -106,8 +108,9 @@ func (p *Pipeline) step(ctx context.Context) {
 		p.tell(at)
 		return
 	}
-	at := f.At
+	at, began := f.At, time.Now()
 	err = p.process(f)
+	p.took.Observe(time.Since(began))
 	p.Box.Recycle(f)
 	if err != nil {
 		p.Tracker.Expire(at) // whom nobody can see is not there
@@ -167,7 +170,9 @@ func (p *Pipeline) collect() {
 			Type: c.Type, Time: c.At.UTC(), Camera: p.Camera, Track: tr.ID,
 			Score: tr.Score, Confidence: tr.Confidence, Box: tr.Box.Pixels(p.frame[0], p.frame[1]), Frame: p.frame,
 			Quality: tr.Quality, SeenForMS: tr.Last.Sub(tr.First).Milliseconds(),
-			Decided: time.Now(),
+		}
+		if c.Type != event.Left {
+			e.Taken, e.Decided = c.At, time.Now()
 		}
 		if name, ok := p.Names(tr.Person); ok {
 			e.Person = &event.Person{ID: tr.Person, Name: name}

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"facerecd/daemon/event"
+	"facerecd/daemon/metrics"
 	"facerecd/match"
 )
 
@@ -175,8 +176,9 @@ func (d *daemon) server() *Server {
 	return &Server{
 		Listen: "127.0.0.1:4000", Version: "1.0",
 		Faces: d, People: d, Events: d, Cameras: d.screens,
-		Health: func() Health { return Health{Status: StatusOK, Uptime: 60} },
-		Log:    slog.New(slog.DiscardHandler),
+		Health:  func() Health { return Health{Status: StatusOK, Uptime: 60} },
+		Metrics: func(p *metrics.Page) { p.Gauge("up", "Always 1.", metrics.Number(1)) },
+		Log:     slog.New(slog.DiscardHandler),
 	}
 }
 

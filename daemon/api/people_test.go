@@ -52,6 +52,7 @@ func TestAnswers(t *testing.T) {
 		"health":               {get("/healthz"), false, `{"status":"ok","version":"1.0","uptime_s":60,"cameras":[],"mqtt":{"connected":false,"backlog":0,"dropped":0},"process":{"goroutines":0},"checks":[]}`},
 		"no camera":            {request{method: "GET", path: "/healthz", server: sick}, false, `{"status":"degraded","version":"1.0","uptime_s":60,"cameras":[{"name":"door","state":"failed","code":"not_found","hint":"Plug the camera in.","since":"2026-11-24T12:00:00Z","frames":100,"fps":9.5,"skipped":4,"damaged":3,"lost":2,"reopened":1}],"mqtt":{"connected":true,"backlog":3,"dropped":0},"process":{"goroutines":20,"descriptors":30,"rss_bytes":4096},"checks":[{"code":"hot","severity":"warning","since":"2026-11-24T12:00:00Z","hint":"Give the board some air."}]}`},
 		"a stranger's health":  {request{method: "GET", path: "/healthz", server: sickWithToken}, false, `{"status":"degraded"}`},
+		"metrics":              {get("/metrics"), false, "# HELP up Always 1.\n# TYPE up gauge\nup 1"},
 		"ready":                {get("/readyz"), false, `{"status":"ok"}`},
 		"with the token":       {withHeader(request{method: "GET", path: "/api/v1/people", server: withToken}, "Authorization", "bearer correct-horse-battery-staple"), true, `{"people":[]}`},
 		"token, any host":      {request{method: "GET", path: "/readyz", server: withToken, header: map[string]string{"Host": "pi-door.local:4000"}}, true, `{"status":"ok"}`},

@@ -48,6 +48,7 @@ func (s *service) routes() []route {
 		{"GET /api/v1/cameras/{name}/stream.mjpg", false, s.streamPictures},
 		{"GET /healthz", true, s.healthz},
 		{"GET /readyz", true, s.readyz},
+		{"GET /metrics", false, s.metrics},
 		{"GET /openapi.yaml", true, s.static("application/yaml", contract)},
 		{"GET /{$}", true, s.static("text/html; charset=utf-8", page)},
 	}

@@ -17,6 +17,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"facerecd/daemon/metrics"
 )
 
 const (
@@ -45,7 +47,8 @@ type Server struct {
 	People  People
 	Events  Events
 	Cameras Cameras
-	Health  func() Health // called by several goroutines at once
+	Health  func() Health       // called by several goroutines at once
+	Metrics func(*metrics.Page) // likewise
 	Log     *slog.Logger
 }
 

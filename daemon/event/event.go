@@ -54,8 +54,10 @@ type Event struct {
 	Boot        string `json:"boot"`
 	ClockSynced bool   `json:"clock_synced"` // whether Time can be trusted
 
-	// Decided is when the last model was done with the frame, on the monotonic
-	// clock. It is neither stored nor published.
+	// When the frame was taken, and when the last model was done with it, on the
+	// monotonic clock; zero if neither caused the event. They are neither stored
+	// nor published.
+	Taken   time.Time `json:"-"`
 	Decided time.Time `json:"-"`
 }
 

@@ -67,6 +67,10 @@ type Publisher struct {
 	Log          *slog.Logger
 	OnStatus     func(Status) // nil, or told by Run's goroutine what becomes of each attempt and connection
 
+	// OnAck, when set, is told the number of each event that the broker has
+	// acknowledged, at once and by Run's goroutine.
+	OnAck func(seq uint64)
+
 	// Beat, when set, is called at least every 11 s, the time of a handshake,
 	// while Run gets on.
 	Beat func()

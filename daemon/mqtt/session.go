@@ -254,6 +254,9 @@ func (s *session) land() error {
 		if f.seq != 0 {
 			s.landed = append(s.landed, landing{f.seq, time.Now()})
 			s.acked.Add(1)
+			if s.OnAck != nil {
+				s.OnAck(f.seq)
+			}
 		}
 	}
 	return nil

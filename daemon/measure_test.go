@@ -1,0 +1,95 @@
+package daemon
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"facerecd/daemon/event"
+	"facerecd/daemon/metrics"
+)
+
+// TestMetricsFollowAnEventToTheBroker also checks that each line is in
+// Prometheus' text format, and that nobody's name is on the page.
+func TestMetricsFollowAnEventToTheBroker(t *testing.T) {
+	r := start(t, settings(t, photo(t, "obama")))
+	page := func() string {
+		response, err := http.Get(r.BaseURL + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != http.StatusOK || response.Header.Get("Content-Type") != metrics.ContentType {
+			t.Fatalf("%s of %s, %v\n%s", response.Status, response.Header.Get("Content-Type"), err, text)
+		}
+		return string(text)
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	const reached = `facerecd_event_latency_seconds_count{from="inference"} `
+	eventually(t, "an event has reached the broker", func() bool {
+		text := page()
+		return strings.Contains(text, reached) && !strings.Contains(text, reached+"0\n")
+	})
+	text := page()
+	for _, want := range []string{
+		`facerecd_build_info{version="test"} 1`,
+		`facerecd_camera_up{camera="door"} 1`,
+		`facerecd_camera_frames_total{camera="door"} [1-9]\d*`,
+		`facerecd_camera_skipped_frames_total{camera="door"} \d+`,
+		`facerecd_frame_seconds_count{camera="door"} [1-9]\d*`,
+		`facerecd_events_total{type="unknown"} 1`,
+		`facerecd_events_total{type="left"} 0`,
+		`facerecd_outbox_events [01]`,
+		`facerecd_outbox_dropped_total 0`,
+		`facerecd_mqtt_connected 1`,
+		`facerecd_mqtt_published_total 1`,
+		`facerecd_mqtt_acknowledged_total 1`,
+		`facerecd_mqtt_reconnects_total 0`,
+		`facerecd_store_commits_total [1-9]\d*`,
+		`facerecd_event_latency_seconds_bucket{from="frame",le="\+Inf"} 1`,
+		`process_resident_memory_bytes [1-9]\d*`,
+		`go_goroutines [1-9]\d*`,
+	} {
+		if !regexp.MustCompile("(?m)^" + want + "$").MatchString(text) {
+			t.Errorf("no line %s in\n%s", want, text)
+		}
+	}
+	line := regexp.MustCompile(`^(# (HELP|TYPE) [a-z_]+ .+|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? ([0-9.e+-]+|\+Inf|NaN))$`)
+	for l := range bytes.Lines([]byte(text)) {
+		if !line.Match(bytes.TrimSuffix(l, []byte("\n"))) {
+			t.Errorf("not in the format: %q", l)
+		}
+	}
+}
+
+func TestLatencyForgetsWhatIsNeverAcknowledged(t *testing.T) {
+	var l latency
+	e := newEvent()
+	for seq := range uint64(3 * maxFlying) {
+		e.Seq = seq + 1
+		l.numbered(e)
+	}
+	if len(l.flying) != maxFlying {
+		t.Errorf("%d events are remembered", len(l.flying))
+	}
+	for range 2 { // the second one is a repeat
+		l.acked(1)
+		l.acked(3 * maxFlying) // nobody knows when that was
+	}
+	var page metrics.Page
+	page.Histogram("h", "", metrics.Labelled{Histogram: &l.decided})
+	if !strings.Contains(string(page.Bytes()), "h_count 1\n") {
+		t.Errorf("one event was acknowledged:\n%s", page.Bytes())
+	}
+}
+
+func newEvent() (e event.Event) {
+	e.Taken = time.Now()
+	e.Decided = e.Taken
+	return e
+}
