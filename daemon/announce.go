@@ -69,7 +69,7 @@ func (a *announcer) log(err error) {
 	case errors.Is(err, mqtt.ErrConnOver), errors.Is(err, context.Canceled), err.Error() == a.refusing:
 	default:
 		a.refusing = err.Error()
-		a.Log.Warn("Home Assistant is not told of this device", "err", err)
+		a.Log.Warn("Home Assistant may not learn everything of this device", "err", err)
 	}
 }
 
@@ -84,7 +84,10 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 	}
 	a.said = previous
 	if err := conn.Subscribe(ctx, a.Device().BirthTopic()); err != nil {
-		return err
+		if ctx.Err() != nil || errors.Is(err, mqtt.ErrConnOver) {
+			return err
+		}
+		a.log(err)
 	}
 	if err := a.announce(ctx, conn, true); err != nil {
 		return err
@@ -130,10 +133,16 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 func (a *announcer) look(ctx context.Context, conn *mqtt.Conn) (previous []byte, err error) {
 	d := a.Device()
 	last := d.Topics.Availability()
-	filters := []string{d.ConfigTopic(), d.Topics.Person("+"), last}
-	for _, filter := range filters {
-		if err := conn.Subscribe(ctx, filter); err != nil {
+	var filters []string
+	for _, filter := range []string{d.ConfigTopic(), d.Topics.Person("+"), last} {
+		err := conn.Subscribe(ctx, filter)
+		switch {
+		case err == nil:
+			filters = append(filters, filter)
+		case ctx.Err() != nil || errors.Is(err, mqtt.ErrConnOver):
 			return nil, err
+		default: // a broker that lets us write and not read
+			a.log(err)
 		}
 	}
 	timeout := time.NewTimer(retainedWait)
@@ -144,7 +153,7 @@ func (a *announcer) look(ctx context.Context, conn *mqtt.Conn) (previous []byte,
 			return nil, ctx.Err()
 		case <-conn.Lost():
 			return nil, mqtt.ErrConnOver
-		case <-timeout.C: // a broker that lets us write and not read
+		case <-timeout.C:
 			found = true
 		case <-conn.Arrived():
 			for m, ok := conn.Next(); ok; m, ok = conn.Next() {

@@ -125,7 +125,7 @@ func holdsNothing(t *testing.T, c config.Config, texts ...[]byte) {
 	}
 }
 
-// wire is everything that goes over the broker, as somebody sees it who listens.
+// wire is everything that the fleet says over the broker, as somebody sees it who listens.
 func wire(t *testing.T, m *mosquitto) func() string {
 	t.Helper()
 	path, err := exec.LookPath("mosquitto_sub")
@@ -135,7 +135,7 @@ func wire(t *testing.T, m *mosquitto) func() string {
 	host, port, _ := net.SplitHostPort(m.addr)
 	ctx, cancel := context.WithCancel(t.Context())
 	heard := new(testkit.Buffer)
-	cmd := exec.CommandContext(ctx, path, "-v", "-h", host, "-p", port, "-t", "#")
+	cmd := exec.CommandContext(ctx, path, "-v", "-h", host, "-p", port, "-t", "facerecd/_fleet/#")
 	cmd.Stdout = heard
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -30,18 +30,19 @@ const (
 
 // Pipeline turns one camera's frames into events. Run owns all of it.
 type Pipeline struct {
-	Camera  string // as configured
-	Box     *capture.Mailbox
-	Engine  *Engine
-	Decoder jpeg.Decoder
-	Turner  inference.Turner // sets each frame upright, before anything looks at it
-	Tracker *track.Tracker
-	Names   func(person string) (name string, ok bool)
-	Record  func([]event.Event) (int, error) // stores events, the first n when it fails
-	Present func(mqtt.Present) error         // tells who is in view, when it changes
-	Live    *live.Hub                        // shows what was looked at; nil: to nobody
-	Portray func(jpeg []byte)                // gets a picture of each face that is announced; nil: nobody
-	Log     *slog.Logger
+	Camera   string // as configured
+	Box      *capture.Mailbox
+	Engine   *Engine
+	Decoder  jpeg.Decoder
+	Turner   inference.Turner // sets each frame upright, before anything looks at it
+	Tracker  *track.Tracker
+	Names    func(person string) (name string, ok bool)
+	Record   func([]event.Event) (int, error) // stores events, the first n when it fails
+	Present  func(mqtt.Present) error         // tells who is in view, when it changes
+	Live     *live.Hub                        // shows what was looked at; nil: to nobody
+	Cooldown cooldown                         // which recognitions are not told
+	Portray  func(jpeg []byte)                // gets a picture of each face that is announced; nil: nobody
+	Log      *slog.Logger
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
 
@@ -165,6 +166,9 @@ func (p *Pipeline) settle() {
 // collect turns the tracker's changes into events that wait to be stored.
 func (p *Pipeline) collect() {
 	for _, c := range p.Tracker.Changes() {
+		if p.Cooldown.mutes(c) {
+			continue
+		}
 		tr := c.Track
 		e := event.Event{
 			Type: c.Type, Time: c.At.UTC(), Camera: p.Camera, Track: tr.ID,

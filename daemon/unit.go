@@ -67,8 +67,9 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 			Gallery: p.roster.Gallery, Policy: t.Policy, MinSeen: t.MinSeen,
 			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
 		},
-		Names:  p.roster.Name,
-		Record: p.log.RecordAll,
+		Cooldown: cooldown{For: c.Cooldown},
+		Names:    p.roster.Name,
+		Record:   p.log.RecordAll,
 		Present: func(present mqtt.Present) error {
 			payload, err := present.MarshalJSON()
 			if err != nil {

@@ -182,7 +182,7 @@ type Health struct {
 // CameraHealth is the state of one camera. The counts are since the start.
 type CameraHealth struct {
 	Name     string    `json:"name"`
-	State    string    `json:"state"`    // starting, streaming, failed or ended: a capture.State
+	State    string    `json:"state"`    // starting, streaming, failed or ended: a capture.State; or off: switched off
 	Code     string    `json:"code"`     // why it is not streaming, by capture.Code; else empty
 	Hint     string    `json:"hint"`     // what to do about that
 	Since    time.Time `json:"since"`    // when State or Code became so

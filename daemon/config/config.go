@@ -83,6 +83,7 @@ type Camera struct {
 	Rotate      int           `yaml:"rotate"`       // clockwise degrees for people to stand upright: 0, 90, 180, 270
 	Mirror      bool          `yaml:"mirror"`       // left for right, after it was rotated
 	FrozenAfter time.Duration `yaml:"frozen_after"` // of one and the same picture; 0 for never
+	Cooldown    time.Duration `yaml:"cooldown"`     // between two recognitions of one person; 0: all are told
 	Hold        time.Duration `yaml:"hold"`         // how long each photo of a folder is shown
 }
 

@@ -14,7 +14,7 @@ type CameraStatus struct {
 	V      int       // contract version; 0 stands for event.Version
 	Time   time.Time // when this was written
 	Camera string    // as configured
-	State  string    // starting, streaming, failed or ended: a capture.State
+	State  string    // starting, streaming, failed or ended: a capture.State; or off
 	Code   string    // why, for programs, by capture.Code; "" while starting or streaming
 	Hint   string    // what the user can do about it; "" as Code
 	Since  time.Time // when State or Code became so
