@@ -14,6 +14,7 @@ import (
 
 	"facerecd/daemon/api"
 	"facerecd/daemon/config"
+	"facerecd/daemon/event"
 )
 
 // file stands for the configuration file that Load reads.
@@ -256,6 +257,10 @@ func TestMatchAndLogHoldAtOnce(t *testing.T) {
 	if name := r.names(t, photo(t, "obama")); name != "Barack" {
 		t.Fatalf("obama is %q", name)
 	}
+	eventually(t, "the yard has told of who stays there", func() bool {
+		events, err := r.Daemon.health.parts.log.History(t.Context(), "", 100)
+		return err == nil && slices.ContainsFunc(events, func(e event.Event) bool { return e.Camera == "yard" })
+	})
 	f.write(func(c *config.Config) {
 		c.Match.Threshold, c.Match.MinSeen, c.Log.Level, c.Log.Faces = 0.999, 7, slog.LevelWarn, true
 	})
@@ -266,8 +271,8 @@ func TestMatchAndLogHoldAtOnce(t *testing.T) {
 	if level.Level() != slog.LevelWarn {
 		t.Errorf("log level %v", level)
 	}
-	r.streams(t, "door")
-	door := r.unit("door")
+	door, yard := r.unit("door"), r.unit("yard")
+	eventually(t, "the pipelines have taken it over", func() bool { return door.pipeline.tuning.Load() == nil && yard.pipeline.tuning.Load() == nil })
 	r.stop(t) // before the tracker, which is the pipeline's, is read; everybody leaves
 	if !strings.Contains(r.log.String(), `msg="face left"`) {
 		t.Error("faces are not logged")
