@@ -18,6 +18,8 @@ const (
 	// apart is the least time between two discovery messages that differ: see
 	// homeassistant.Device.Config.
 	apart = 5 * time.Second
+	// together is how long a change waits for others, as when many are enrolled.
+	together = 50 * time.Millisecond
 	// retainedWait is how long the broker may take to send what it has retained.
 	retainedWait = 2 * time.Second
 	// birthPause is how long the answer to Home Assistant's birth waits at most,
@@ -94,21 +96,29 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 	}
 	a.Repeat()
 	var due, birth <-chan time.Time
-	for {
-		// What the last payload removed, the next one leaves out.
-		if due == nil && a.outdated() {
-			due = time.After(time.Until(a.saidAt.Add(apart)))
+	later := func() {
+		if due == nil {
+			due = time.After(max(time.Until(a.saidAt.Add(apart)), together))
 		}
+	}
+	if a.outdated() {
+		later()
+	}
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-conn.Lost():
 			return nil
 		case <-a.changed:
+			later()
 		case <-due:
 			due = nil
 			if err := a.announce(ctx, conn, false); err != nil {
 				return err
+			}
+			if a.outdated() { // what this one removed, the next one leaves out
+				later()
 			}
 		case <-conn.Arrived():
 			for m, ok := conn.Next(); ok; m, ok = conn.Next() {
@@ -120,6 +130,9 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 			birth = nil
 			if err := a.announce(ctx, conn, true); err != nil {
 				return err
+			}
+			if a.outdated() {
+				later()
 			}
 			a.Repeat()
 		}
@@ -192,11 +205,14 @@ func (a *announcer) outdated() bool {
 }
 
 // announce publishes the payload when it is another one than was said, or when
-// it is wanted again.
+// it is wanted again: then what was said a moment ago is.
 func (a *announcer) announce(ctx context.Context, conn *mqtt.Conn, again bool) error {
 	payload, err := a.payload()
 	if err != nil {
 		return err
+	}
+	if again && len(a.said) > 0 && time.Since(a.saidAt) < apart {
+		payload = a.said
 	}
 	differs := !bytes.Equal(payload, a.said)
 	if !differs && (!again || len(payload) == 0) {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"encoding/json"
+	"fmt"
 	"image/jpeg"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"facerecd/daemon/config"
 	"facerecd/daemon/mqtt/schema"
 )
 
@@ -21,6 +23,7 @@ type ear struct {
 
 	mu       sync.Mutex
 	messages []paho.Message
+	times    []time.Time // when they came
 	wrong    []string
 }
 
@@ -53,7 +56,7 @@ func (e *ear) hear(m paho.Message) {
 	err := contract(m)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.messages = append(e.messages, m)
+	e.messages, e.times = append(e.messages, m), append(e.times, time.Now())
 	if err != "" {
 		e.wrong = append(e.wrong, m.Topic()+": "+err)
 	}
@@ -301,6 +304,51 @@ func TestAPersonsTopicFollowsThePerson(t *testing.T) {
 		if strings.Contains(payload, "Bea") {
 			t.Errorf("%s has %s", topic, payload)
 		}
+	}
+}
+
+func TestDiscoveriesThatDifferAreApartAndTheLastOneComes(t *testing.T) {
+	m := newMosquitto(t)
+	m.start(t)
+	c := settings(t, photo(t, "obama"))
+	second := c.Cameras[0]
+	second.Name, second.Source = "yard", photo(t, "biden")
+	c.Cameras = append(c.Cameras, second)
+	c.MQTT.Broker = "tcp://" + m.addr
+	e := listen(t, m.addr)
+	f := &file{now: c}
+	r := start(t, c, func(d *Daemon) { d.Load = f.load })
+	eventually(t, "the device is described", func() bool { return e.last(configTopic) != "" && e.last("facerecd/pi/yard/recognition") == "on" })
+	for i, name := range []string{"obama", "obama2", "obama3", "biden"} {
+		if _, err := r.Register(t.Context(), fmt.Sprintf("P%d", i), []string{photo(t, name)}); err != nil {
+			t.Fatal(err)
+		}
+		e.say(t, "homeassistant/status", false, "online") // which is answered with what was said
+		time.Sleep(300 * time.Millisecond)
+	}
+	f.write(func(c *config.Config) { c.Cameras = c.Cameras[:1] })
+	r.reload(t)
+	eventually(t, "all of it is described", func() bool {
+		last := e.last(configTopic)
+		_, removed := components(t, last)
+		return strings.Contains(last, "person/p3") && slices.Contains(removed, "camera_yard_recognition")
+	})
+	eventually(t, "what was removed is left out", func() bool { return !strings.Contains(e.last(configTopic), "yard") })
+	if e.last("facerecd/pi/yard/recognition") != "" || e.last("facerecd/pi/yard/status") != "" {
+		t.Error("the broker has something of a camera that is gone")
+	}
+	var last time.Time
+	before := ""
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i, m := range e.messages {
+		if m.Topic() != configTopic || string(m.Payload()) == before {
+			continue
+		}
+		if before != "" && e.times[i].Sub(last) < apart-500*time.Millisecond {
+			t.Errorf("another one after %v", e.times[i].Sub(last))
+		}
+		before, last = string(m.Payload()), e.times[i]
 	}
 }
 

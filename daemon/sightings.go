@@ -84,6 +84,7 @@ func (s *sightings) change() {
 // Run follows what happens until ctx ends, and then to the end of it.
 func (s *sightings) Run(ctx context.Context) error {
 	events := s.Events.Subscribe(ctx)
+	var due <-chan time.Time
 	for {
 		select {
 		case e, ok := <-events:
@@ -93,6 +94,11 @@ func (s *sightings) Run(ctx context.Context) error {
 			}
 			s.happened(e)
 		case <-s.changed:
+			if due == nil {
+				due = time.After(together)
+			}
+		case <-due:
+			due = nil
 			s.meet(s.People())
 		}
 	}
