@@ -53,7 +53,10 @@ func (d *Daemon) build() (p *parts, err error) {
 		return p, err
 	}
 	p.vision.Detector = inference.Mode(c.Detector)
-	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{Log: d.Log, Device: config.Slug(c.Device)}); err != nil {
+	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{
+		Log: d.Log, Device: config.Slug(c.Device),
+		MaxQueued: c.MQTT.Queue.Events, MaxBytes: int64(c.MQTT.Queue.MiB) << 20, MaxAge: c.MQTT.Queue.Age,
+	}); err != nil {
 		return p, err
 	}
 	p.probe.Ask = func() error { _, _, err := p.store.Setting("probe"); return err }

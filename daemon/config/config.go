@@ -57,6 +57,14 @@ type MQTT struct {
 	Commands       bool    `yaml:"commands"`        // who may publish may enrol people and see pictures
 	Images         bool    `yaml:"images"`          // publish a picture of the last face
 	EmbeddedListen string  `yaml:"embedded_listen"` // host:port, loopback only
+	Queue          Queue   `yaml:"queue"`
+}
+
+// Queue bounds the events that wait for the broker; the oldest are dropped first.
+type Queue struct {
+	Events int           `yaml:"events"`
+	MiB    int           `yaml:"mib"`
+	Age    time.Duration `yaml:"age"` // counted while the daemon runs, by a clock that does not jump
 }
 
 // MQTTTLS holds the PEM files for an encrypted connection to the broker.
@@ -110,7 +118,7 @@ func Default() Config {
 		Detector: "full",
 		Threads:  1,
 		HTTP:     HTTP{Listen: "127.0.0.1:4000"},
-		MQTT:     MQTT{Base: "facerecd", Discovery: true, EmbeddedListen: "127.0.0.1:1883"},
+		MQTT:     MQTT{Base: "facerecd", Discovery: true, EmbeddedListen: "127.0.0.1:1883", Queue: Queue{Events: 100_000, MiB: 64, Age: 720 * time.Hour}},
 		Cameras:  []Camera{camera},
 		Match:    Match{MinSeen: 3},
 	}

@@ -76,9 +76,17 @@ func (k *checker) mqtt(m MQTT) {
 	k.need(!slices.Contains(levels, "") && !strings.ContainsAny(m.Base, "+#") && !strings.HasPrefix(m.Base, "$"),
 		"mqtt.base: %q: write plain levels, as in facerecd or home/faces: no + or #, no $ in front, none empty", m.Base)
 
+	k.queue(m.Queue)
+
 	host, ok := k.listen("mqtt.embedded_listen", m.EmbeddedListen)
 	k.need(!ok || loopback(host), "mqtt.embedded_listen: %q can be reached from other machines, and the embedded broker asks for no password: "+
 		"listen on 127.0.0.1, or set mqtt.broker", m.EmbeddedListen)
+}
+
+func (k *checker) queue(q Queue) {
+	k.need(100 <= q.Events && q.Events <= 1_000_000, "mqtt.queue.events: %d: set 100 to 1000000", q.Events)
+	k.need(1 <= q.MiB && q.MiB <= 1024, "mqtt.queue.mib: %d: set 1 to 1024", q.MiB)
+	k.need(time.Minute <= q.Age && q.Age <= 8760*time.Hour, "mqtt.queue.age: %v: set 1m to 8760h, which is a year", q.Age)
 }
 
 // broker never quotes the address, which may hold a password.
