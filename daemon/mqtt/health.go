@@ -77,7 +77,10 @@ func (h Health) MarshalJSON() ([]byte, error) {
 		Checks    []check        `json:"checks"`
 	}{
 		event.Version, event.FormatTime(h.Time), "ok", h.Version, int64(h.Uptime.Seconds()),
-		append([]CameraHealth{}, h.Cameras...), queue{h.Backlog, h.Dropped}, h.Celsius, h.Throttled, h.Process, []check{},
+		append([]CameraHealth{}, h.Cameras...),
+		queue{h.Backlog, h.Dropped},
+		h.Celsius, h.Throttled, h.Process,
+		[]check{},
 	}
 	for _, c := range h.Checks {
 		out.Status = "degraded"
