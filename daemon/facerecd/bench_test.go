@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"image"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"facerecd/cross/testkit"
@@ -49,6 +52,23 @@ func TestBenchMeasuresEveryStage(t *testing.T) {
 		if number("model_threads") != 1 || number("frames") != 20 || number("faces_per_frame") != 1 {
 			t.Errorf("%s: %v", format, got)
 		}
+	}
+}
+
+func TestBenchDrawsAPage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bench.html")
+	must(t, benchArgs(t, "--html", path)...)
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"20 frames of yuyv 640x480", "<td>detect<td>", "<td>embedding alone<td>", "<path d=\"M0.0 "} {
+		if !strings.Contains(string(page), text) {
+			t.Errorf("the page lacks %q", text)
+		}
+	}
+	if strings.Contains(string(page), "NaN") || strings.Contains(string(page), "ZgotmplZ") {
+		t.Errorf("the page has holes:\n%s", page)
 	}
 }
 

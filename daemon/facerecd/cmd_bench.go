@@ -132,6 +132,11 @@ func (c benchCmd) Run(w *world) error {
 		return err
 	}
 	r.fill(b.Summarise(samples))
+	if c.HTML != "" {
+		if err := writeBenchPage(c.HTML, r.what(), b, samples); err != nil {
+			return err
+		}
+	}
 	if c.JSON {
 		return printJSON(w.stdout, r)
 	}
@@ -208,6 +213,26 @@ func matcher(vision *daemon.Vision, people int) (func([]float32), error) {
 	}
 	policy := vision.Policy(config.Match{})
 	return func(embedding []float32) { policy.Decide(gallery.Search(embedding)) }, nil
+}
+
+// what says what was measured.
+func (r *benchReport) what() string {
+	return fmt.Sprintf("%s, detector %s, %d thread(s) a model; %d frames of %s %dx%d, %.0f kB each, from %d pictures (%d left out), %.2f faces each; %s time",
+		r.Pack, r.Detector, r.ModelThreads, r.Frames, r.Format, r.Frame[0], r.Frame[1], float64(r.FrameBytes)/1000, r.Photos, r.LeftOut, r.Faces, r.Clock)
+}
+
+func writeBenchPage(path, what string, b *bench.Bench, samples []bench.Sample) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("create page: %w", err)
+	}
+	if err := b.WriteHTML(f, what, samples); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
 }
 
 // print writes the report for people.
