@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"facerecd/daemon/config"
@@ -284,9 +283,9 @@ func (r *Roster) described() []homeassistant.Person {
 
 // board is what the device's firmware calls it, "" when it does not.
 func board() string {
-	for _, path := range []string{"/proc/device-tree/model", "/sys/class/dmi/id/product_name"} {
+	for _, path := range []string{"/sys/firmware/devicetree/base/model", "/sys/class/dmi/id/product_name"} {
 		if text := firstLine(path); text != "" {
-			return strings.TrimRight(text, "\x00")
+			return text
 		}
 	}
 	return ""
