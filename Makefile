@@ -74,7 +74,8 @@ vm: deps deb
 vm-test: vm ## boot a Debian with a virtual camera and test the service in it (ARCH=amd64 or arm64; as root)
 	cross/vm/run.sh $(ARCH) $(VM)
 
-soak: vm ## the same with 200 unplugs of the camera, about half an hour
+soak: vm ## 10,000 events while everything fails, then the VM test with 200 unplugs of the camera, about half an hour
+	FACERECD_STORM_EVENTS=10000 $(GO) test -count=1 -v -timeout 30m -run LostInAStorm ./daemon/mqtt
 	echo 'export VM_CYCLES=200 VM_RUN=ComesBackFromEvery' > $(VM)/env
 	cross/vm/run.sh $(ARCH) $(VM) 7200
 
