@@ -10,7 +10,7 @@
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")/../.."
-image=.cache/image/facerecd-pi.img
+image=${IMAGE:-.cache/image/facerecd-pi.img}
 [ -s "$image" ] || { echo 'there is no image: run make image' >&2; exit 1; }
 run=.cache/image/test port=${PORT:-2222}
 rm -rf "$run"
@@ -52,7 +52,7 @@ check() {
 	boot "$name"
 	until pi true; do
 		kill -0 "$qemu" 2>/dev/null || { echo "start '$name' ended before anybody could log in; its console:" >&2; tail -n 60 "$run/$name.console" >&2; exit 1; }
-		[ $(($(date +%s) - began)) -lt 600 ] || { echo "start '$name': no login after 10 minutes; its console:" >&2; tail -n 60 "$run/$name.console" >&2; exit 1; }
+		[ $(($(date +%s) - began)) -lt 900 ] || { echo "start '$name': no login after 15 minutes; its console:" >&2; tail -n 60 "$run/$name.console" >&2; exit 1; }
 		sleep 5
 	done
 	echo "start '$name': login after $(($(date +%s) - began)) s"
