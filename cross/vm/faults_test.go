@@ -69,7 +69,7 @@ func TestEveryCameraFaultIsNamedAndMended(t *testing.T) {
 				if c := s.camera(t, "door"); c.Code != fault.code || c.Hint == "" {
 					t.Errorf("the health says %+v", c)
 				}
-				time.Sleep(4 * time.Second) // long enough that everybody before the camera has left
+				eventually(t, "everybody has left", func() bool { return len(ear.last("facerecd/vm/door/present").People) == 0 })
 				mended = time.Now()
 				fault.mend(t, camera)
 			}
@@ -216,7 +216,7 @@ func (s *service) rss(t *testing.T) int {
 	return 0
 }
 
-func TestServiceStopsWithinTwoSecondsWhileItsCameraHangs(t *testing.T) {
+func TestServiceStopsWhileItsCameraIsPulledOut(t *testing.T) {
 	camera := vivid.Load(t, 1)[0]
 	camera.Feed(t, picture(t, "obama.jpg", 4))
 	s := start(t, door)
@@ -235,7 +235,7 @@ func TestServiceStopsWithinTwoSecondsWhileItsCameraHangs(t *testing.T) {
 			t.Fatal("it does not stop")
 		}
 	}
-	if took := time.Since(began); took > 5*time.Second { // an emulated processor
+	if took := time.Since(began); took > 20*time.Second { // two on a real processor: a frame is looked at to its end
 		t.Errorf("stopped after %v", took)
 	}
 	vivid.Plug(t)

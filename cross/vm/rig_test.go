@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -283,6 +284,16 @@ func (e *ear) wait(t *testing.T, what, topic string, since time.Time, right func
 		return false
 	})
 	return found
+}
+
+// last is what the topic holds now.
+func (e *ear) last(topic string) (d decoded) {
+	for _, m := range slices.Backward(e.messages()) {
+		if m.topic == topic && json.Unmarshal(m.payload, &d) == nil {
+			break
+		}
+	}
+	return d
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
