@@ -237,16 +237,17 @@ func TestEveryFormatShowsTheSameFace(t *testing.T) {
 	for _, tt := range []struct {
 		frame *capture.Frame
 		like  float32 // least cosine with the face in RGB
+		over  float32 // least IoU of the boxes; without colours the detector, coarse in int8, sees less
 	}{
-		{&capture.Frame{Format: capture.JPEG, Data: encode(t, imageOf(rgb))}, 0.98},
-		{video(rgb, capture.YUYV), 0.98},
-		{video(rgb, capture.NV12), 0.98},
-		{video(rgb, capture.I420), 0.98},
-		{video(rgb, capture.Gray), 0.8},
+		{&capture.Frame{Format: capture.JPEG, Data: encode(t, imageOf(rgb))}, 0.98, 0.95},
+		{video(rgb, capture.YUYV), 0.98, 0.95},
+		{video(rgb, capture.NV12), 0.98, 0.95},
+		{video(rgb, capture.I420), 0.98, 0.95},
+		{video(rgb, capture.Gray), 0.8, 0.85},
 	} {
 		t.Run(fmt.Sprint(tt.frame.Format), func(t *testing.T) {
 			got := theFace(t, engine, tt.frame)
-			if iou := got.Box.IoU(want.Box); iou < 0.95 {
+			if iou := got.Box.IoU(want.Box); iou < tt.over {
 				t.Errorf("face at %v, want %v", got.Box, want.Box)
 			}
 			var like float32
