@@ -28,7 +28,7 @@ import (
 
 // patience is for a guest whose processor is emulated: a start of the service
 // takes seconds, a look at a frame tenths of one.
-const patience = 90 * time.Second
+const patience = 3 * time.Minute
 
 func share() string { return os.Getenv("VM_SHARE") }
 
