@@ -5,10 +5,12 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"facerecd/daemon/api"
 	"facerecd/daemon/event"
 	"facerecd/daemon/metrics"
 )
@@ -92,4 +94,28 @@ func newEvent() (e event.Event) {
 	e.Taken = time.Now()
 	e.Decided = e.Taken
 	return e
+}
+
+func TestWhatTheQueueDropsIsSaid(t *testing.T) {
+	c := settings(t, photo(t, "obama"))
+	c.Cameras, c.MQTT.Broker, c.MQTT.Queue.Events = nil, "tcp://"+freeAddr(t), 3
+	r := start(t, c)
+	for range 5 {
+		if err := r.Daemon.health.parts.log.Record(newEvent()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := r.Daemon.Health()
+	if h.MQTT.Backlog != 3 || h.MQTT.Dropped != 2 {
+		t.Errorf("%d events wait, %d were dropped", h.MQTT.Backlog, h.MQTT.Dropped)
+	}
+	const want = "2 events were dropped, the oldest first, as too many waited for the broker or for too long; they are in the history. Check mqtt.broker, and mqtt.queue"
+	if !slices.ContainsFunc(h.Checks, func(c api.Condition) bool { return c.Code == "events_dropped" && c.Hint == want }) {
+		t.Errorf("checks %+v", h.Checks)
+	}
+	var page metrics.Page
+	r.measure(&page)
+	if !bytes.Contains(page.Bytes(), []byte("\nfacerecd_outbox_dropped_total 2\n")) {
+		t.Errorf("%s", page.Bytes())
+	}
 }

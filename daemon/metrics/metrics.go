@@ -94,7 +94,7 @@ func (p *Page) Histogram(name, help string, all ...Labelled) {
 		for i, n := range counts {
 			total += n
 			le := "+Inf"
-			if i < len(bounds()) {
+			if i < buckets {
 				le = format(bounds()[i].Seconds())
 			}
 			p.sample(name+"_bucket", float64(total), append(append([]string(nil), h.Labels...), "le", le)...)
