@@ -26,12 +26,15 @@ func compressed(t *testing.T, frames []byte) (stop func()) {
 	if err := os.WriteFile(file, frames, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat("/dev/video30"); err != nil {
-		vivid.Run(t, "modprobe", "v4l2loopback", "devices=1", "video_nr=30", "exclusive_caps=1", "card_label=loop")
-		vivid.Run(t, "udevadm", "settle")
-	}
-	// The driver may refuse the writer while somebody looks at the node, and
-	// the service looks every few seconds.
+	// The driver takes no second writer after one that was killed, nor any
+	// writer while somebody looks at the node: it is loaded anew, and tried again.
+	eventually(t, "the driver can be loaded anew", func() bool {
+		_ = exec.Command("rmmod", "v4l2loopback").Run() // it may not be loaded
+		_, err := os.Stat("/sys/module/v4l2loopback")
+		return os.IsNotExist(err)
+	})
+	vivid.Run(t, "modprobe", "v4l2loopback", "devices=1", "video_nr=30", "exclusive_caps=1", "card_label=loop")
+	vivid.Run(t, "udevadm", "settle")
 	cmd := exec.Command("sh", "-c", `until "$@"; do sleep 0.5; done`, "sh", "ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "rawvideo", "-pix_fmt", "yuyv422", "-s", "640x480",
 		"-framerate", "10", "-stream_loop", "-1", "-i", file, "-vf", "scale=out_range=pc,format=yuvj422p", "-c:v", "mjpeg", "-q:v", "3",
 		"-f", "v4l2", "/dev/video30")
