@@ -206,6 +206,10 @@ func (s *sightings) tell(is *sighted, at time.Time) {
 			state.Cameras = append(state.Cameras, camera)
 		}
 	}
+	if is.camera == "" && len(state.Cameras) > 0 { // who was enrolled while in view
+		is.camera, is.at = state.Cameras[0], at
+		state.Camera, state.LastSeen = is.camera, is.at
+	}
 	without, err := state.MarshalJSON()
 	if err == nil && bytes.Equal(without, is.payload) {
 		return
