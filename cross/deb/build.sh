@@ -18,7 +18,8 @@ go=${GO:-go}
 nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 
 version=$(cross/deb/version.sh)
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# git refuses a checkout that belongs to somebody else: then a time of ours.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
 export SOURCE_DATE_EPOCH
 
 # What is installed, laid out as it will be.

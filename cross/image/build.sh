@@ -17,7 +17,8 @@ here=cross/image dist=${1:-dist} cache=.cache/image
 tree=$cache/tree boot=$cache/boot image=$cache/facerecd-pi.img
 boot_mb=512
 started=$(date +%s)
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+# git refuses a checkout that belongs to somebody else: then a time of ours.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
 export SOURCE_DATE_EPOCH
 version=$(cross/deb/version.sh)
 deb=$dist/facerecd_${version}_arm64.deb
