@@ -17,7 +17,7 @@ cache=$(dirname "$0")/../../.cache/image
 mkdir -p "$cache"
 key=$(sha256sum <"$0")
 if [ -s "$cache/base.tar" ] && [ "$(cat "$cache/base.key" 2>/dev/null)" = "$key" ]; then exit 0; fi
-echo 'building the base of the Pi image (about 3 minutes, 6 where arm64 is emulated) ...'
+echo 'building the base of the Pi image (about 5 minutes, up to 20 where arm64 is emulated) ...'
 started=$(date +%s)
 rm -f "$cache/base.key"
 

@@ -24,7 +24,7 @@ version=$(cross/deb/version.sh)
 deb=$dist/facerecd_${version}_arm64.deb
 [ -e "$deb" ] || { echo "there is no $deb: run make image, which makes it" >&2; exit 1; }
 
-echo 'making the Pi image (about 4 minutes) ...'
+echo 'making the Pi image (about 5 minutes) ...'
 rm -rf --one-file-system "$tree" "$boot"
 mkdir -p "$tree" "$boot"
 tar -xpf "$cache/base.tar" --numeric-owner --xattrs --xattrs-include='*' -C "$tree"
