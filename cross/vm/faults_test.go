@@ -16,7 +16,7 @@ import (
 )
 
 // recovery is how long a camera may take from being plugged in to frames.
-const recovery = 8 * time.Second // an emulated machine that shares its processors; 3 s is kept by capture/v4l2's own test and by make soak
+const recovery = 8 * time.Second // an emulated machine that shares its processors; capture/v4l2's own test keeps to 3 s
 
 // Each fault has a code in the health and on MQTT, and goes away with its
 // cause, without a restart of the service or a leaked descriptor.
