@@ -27,10 +27,11 @@ func (d *Daemon) buildFleet(p *parts) {
 		return
 	}
 	first, _, _ := strings.Cut(d.Config.MQTT.Base, "/")
+	line := p.publisher.Line()
 	p.fleet = &fleet.Sync{
 		Codec: codec, Prefix: first + "/_fleet", Log: d.Log,
 		People:  &members{Roster: p.roster, Log: d.Log},
-		Connect: func(ctx context.Context) (fleet.Conn, error) { return p.publisher.Conn(ctx) },
+		Connect: func(ctx context.Context) (fleet.Conn, error) { return line.Conn(ctx) },
 	}
 	p.roster.OnChange = p.fleet.Changed
 }

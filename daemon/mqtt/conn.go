@@ -38,23 +38,8 @@ func (l *Line) Conn(ctx context.Context) (*Conn, error) {
 	}
 }
 
-// Conn is that of a line which is always there.
-func (p *Publisher) Conn(ctx context.Context) (*Conn, error) { return p.first().Conn(ctx) }
-
-// first is the line of Conn. It is made by whoever comes first.
-func (p *Publisher) first() *Line {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.own == nil {
-		p.own = &Line{newest: make(chan *Conn, 1)}
-		p.lines = append(p.lines, p.own)
-	}
-	return p.own
-}
-
 // offer gives each line its side of a new connection.
 func (p *Publisher) offer() []*Conn {
-	p.first()
 	p.mu.Lock()
 	lines := p.lines
 	p.mu.Unlock()

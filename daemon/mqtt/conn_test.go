@@ -19,7 +19,7 @@ func (r *rig) conn(t *testing.T) *Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := r.Conn(ctx)
+	c, err := r.line.Conn(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestEachConnectionIsAnotherConn(t *testing.T) {
 	}
 	none, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := r.Conn(none); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := r.line.Conn(none); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 	b.start(t)

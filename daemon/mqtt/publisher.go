@@ -86,7 +86,6 @@ type Publisher struct {
 
 	mu    sync.Mutex
 	lines []*Line
-	own   *Line // of Conn, among lines
 }
 
 // Status is the state of the connection.

@@ -22,6 +22,7 @@ var topics = Topics{Base: "facerecd", Device: "pi-door"}
 // rig is a publisher with the real outbox and the real event log before it.
 type rig struct {
 	*Publisher
+	line   *Line
 	store  *store.Store
 	events *event.Log
 	log    *testkit.Buffer
@@ -46,6 +47,7 @@ func newRig(t *testing.T, addr string) *rig {
 		OnStatus: func(s Status) { r.states <- s },
 		RetryMin: 10 * time.Millisecond, RetryMax: 50 * time.Millisecond,
 	}
+	r.line = r.Line()
 	t.Cleanup(func() {
 		r.stop(t)
 		if err := s.Close(); err != nil {
