@@ -63,6 +63,10 @@ func (m *Mailbox) Take(ctx context.Context) (*Frame, error) {
 	}
 }
 
+// Newest is what Take waits for, to be waited for beside other things: each
+// frame that it yields is taken.
+func (m *Mailbox) Newest() <-chan *Frame { return m.slot }
+
 // Recycle gives a taken frame back to be filled again: the caller must not
 // touch it, nor its Data, any more.
 func (m *Mailbox) Recycle(f *Frame) {

@@ -49,9 +49,8 @@ type Source struct {
 	reader Reader
 	o      Options
 
-	newest chan *capture.Frame // read, and not delivered yet
-	spare  chan *capture.Frame // delivered, free to be filled
-	bad    chan error          // a damaged frame that nobody was told of
+	box *capture.Mailbox // what was read and not delivered yet
+	bad chan error       // a damaged frame that nobody was told of
 
 	began   chan struct{} // closed when the first frame was read
 	ended   chan struct{} // closed when nothing reads any more; err says why
@@ -72,7 +71,7 @@ func Open(ctx context.Context, r Reader, o Options) (*Source, error) {
 	}
 	s := &Source{
 		reader: r, o: o,
-		newest: make(chan *capture.Frame, 1), spare: make(chan *capture.Frame, 2), bad: make(chan error, 1),
+		box: capture.NewMailbox(), bad: make(chan error, 1),
 		began: make(chan struct{}), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
 	go s.run()
@@ -126,29 +125,10 @@ func (s *Source) run() {
 		}
 		seq++
 		f.Seq = seq
-		f = s.put(f)
+		f = s.box.Put(f)
 		if seq == 1 {
 			close(s.began)
 		}
-	}
-}
-
-// put makes f the newest frame and returns another to fill.
-func (s *Source) put(f *capture.Frame) *capture.Frame {
-	var free *capture.Frame
-	select {
-	case free = <-s.newest:
-	default:
-	}
-	s.newest <- f // which is empty: only run puts
-	if free != nil {
-		return free
-	}
-	select {
-	case free = <-s.spare:
-		return free
-	default:
-		return new(capture.Frame)
 	}
 }
 
@@ -165,7 +145,7 @@ func (s *Source) Read(ctx context.Context, f *capture.Frame) error {
 	default:
 	}
 	select {
-	case got := <-s.newest: // also the last one of a stream that has ended
+	case got := <-s.box.Newest(): // also the last one of a stream that has ended
 		s.deliver(got, f)
 		return nil
 	default:
@@ -177,7 +157,7 @@ func (s *Source) Read(ctx context.Context, f *capture.Frame) error {
 		return ctx.Err()
 	case <-s.closed:
 		return errClosed
-	case got := <-s.newest:
+	case got := <-s.box.Newest():
 		s.deliver(got, f)
 		return nil
 	case err := <-s.bad:
@@ -195,10 +175,7 @@ func (s *Source) deliver(got, f *capture.Frame) {
 	data := append(f.Data[:0], got.Data...)
 	*f = *got
 	f.Data = data
-	select {
-	case s.spare <- got:
-	default:
-	}
+	s.box.Recycle(got)
 }
 
 func (s *Source) stalled(after time.Duration) error {
