@@ -33,7 +33,8 @@ type Grave struct {
 }
 
 // Merge is what two graves of one mark say together, whatever their order. Of
-// two people who took somebody in, the one with the lower mark counts.
+// two people who took somebody in, the one with the lower mark counts. The zero
+// Grave adds nothing.
 func (g Grave) Merge(h Grave) Grave {
 	g.Deleted = g.Deleted || h.Deleted
 	if g.Into == (Mark{}) || h.Into != (Mark{}) && h.Into.Compare(g.Into) < 0 {
@@ -83,18 +84,10 @@ func (s *Store) Bury(graves ...Grave) error {
 
 // dig stores a grave. When the transaction is done, buried follows.
 func (s *Store) dig(txn *badger.Txn, g Grave) error {
-	if before, ok := s.graves[g.Mark]; ok {
-		g = g.Merge(before)
-	}
-	return txn.Set(graveKey(g.Mark), encodeGrave(g))
+	return txn.Set(graveKey(g.Mark), encodeGrave(g.Merge(s.graves[g.Mark])))
 }
 
-func (s *Store) buried(g Grave) {
-	if before, ok := s.graves[g.Mark]; ok {
-		g = g.Merge(before)
-	}
-	s.graves[g.Mark] = g
-}
+func (s *Store) buried(g Grave) { s.graves[g.Mark] = g.Merge(s.graves[g.Mark]) }
 
 func (s *Store) loadGraves() error {
 	err := s.db.View(func(txn *badger.Txn) error {
