@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -133,7 +134,8 @@ func (c benchCmd) Run(w *world) error {
 	}
 	r.fill(b.Summarise(samples))
 	if c.HTML != "" {
-		if err := writeBenchPage(c.HTML, r.what(), b, samples); err != nil {
+		err := writePage(c.HTML, func(w io.Writer) error { return b.WriteHTML(w, r.what(), samples) })
+		if err != nil {
 			return err
 		}
 	}
@@ -150,7 +152,7 @@ func (r *benchReport) fill(m bench.Result) {
 	r.Raw, r.RawCI = m.Raw.P50, m.Raw.CI
 	r.Overhead, r.OverheadCI = m.Ratio.Value, m.Ratio.CI
 	r.Allocations = m.Allocations
-	r.RSS = bench.Resident()
+	r.RSS = float64(daemon.Resident()) / (1 << 20)
 }
 
 func parseSize(size string) (width, height int, err error) {
@@ -219,20 +221,6 @@ func matcher(vision *daemon.Vision, people int) (func([]float32), error) {
 func (r *benchReport) what() string {
 	return fmt.Sprintf("%s, detector %s, %d thread(s) a model; %d frames of %s %dx%d, %.0f kB each, from %d pictures (%d left out), %.2f faces each; %s time",
 		r.Pack, r.Detector, r.ModelThreads, r.Frames, r.Format, r.Frame[0], r.Frame[1], float64(r.FrameBytes)/1000, r.Photos, r.LeftOut, r.Faces, r.Clock)
-}
-
-func writeBenchPage(path, what string, b *bench.Bench, samples []bench.Sample) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return fmt.Errorf("create page: %w", err)
-	}
-	if err := b.WriteHTML(f, what, samples); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write page: %w", err)
-	}
-	return nil
 }
 
 // print writes the report for people.

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"text/tabwriter"
@@ -86,7 +87,8 @@ func (c evalCmd) Run(w *world) error {
 		pages = append(pages, r.Against.page)
 	}
 	if c.HTML != "" {
-		if err := writePage(c.HTML, c.Images, pages); err != nil {
+		err := writePage(c.HTML, func(w io.Writer) error { return eval.WriteHTML(w, "Photos: "+c.Images, pages) })
+		if err != nil {
 			return err
 		}
 	}
@@ -190,12 +192,13 @@ func (r *report) identify(samples []eval.Sample, policy match.Policy) error {
 	return nil
 }
 
-func writePage(path, images string, reports []eval.Report) error {
+// writePage makes a file of what write writes.
+func writePage(path string, write func(io.Writer) error) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("create page: %w", err)
 	}
-	if err := eval.WriteHTML(f, "Photos: "+images, reports); err != nil {
+	if err := write(f); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	if err := f.Close(); err != nil {
