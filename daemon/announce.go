@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"facerecd/daemon/config"
 	"facerecd/daemon/homeassistant"
 	"facerecd/daemon/mqtt"
 )
@@ -44,12 +43,7 @@ type announcer struct {
 }
 
 // change is called when people, cameras or options have changed. It never blocks.
-func (a *announcer) change() {
-	select {
-	case a.changed <- struct{}{}:
-	default:
-	}
-}
+func (a *announcer) change() { signal(a.changed) }
 
 // Run announces until ctx ends.
 func (a *announcer) Run(ctx context.Context) error {
@@ -90,19 +84,23 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 		}
 		a.log(err)
 	}
-	if err := a.announce(ctx, conn, true); err != nil {
-		return err
-	}
-	a.Repeat()
 	var due, birth <-chan time.Time
 	later := func() {
 		if due == nil {
 			due = time.After(max(time.Until(a.saidAt.Add(apart)), together))
 		}
 	}
-	if a.outdated() {
-		later()
+	announce := func(again bool) error {
+		err := a.announce(ctx, conn, again)
+		if err == nil && a.outdated() { // what this one removed, the next one leaves out
+			later()
+		}
+		return err
 	}
+	if err := announce(true); err != nil {
+		return err
+	}
+	a.Repeat()
 	for {
 		select {
 		case <-ctx.Done():
@@ -113,11 +111,8 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 			later()
 		case <-due:
 			due = nil
-			if err := a.announce(ctx, conn, false); err != nil {
+			if err := announce(false); err != nil {
 				return err
-			}
-			if a.outdated() { // what this one removed, the next one leaves out
-				later()
 			}
 		case <-conn.Arrived():
 			for m, ok := conn.Next(); ok; m, ok = conn.Next() {
@@ -127,11 +122,8 @@ func (a *announcer) serve(ctx context.Context, conn *mqtt.Conn) error {
 			}
 		case <-birth:
 			birth = nil
-			if err := a.announce(ctx, conn, true); err != nil {
+			if err := announce(true); err != nil {
 				return err
-			}
-			if a.outdated() {
-				later()
 			}
 			a.Repeat()
 		}
@@ -263,7 +255,7 @@ func (d *Daemon) described(p *parts) homeassistant.Device {
 		People: p.roster.described(),
 	}
 	for _, u := range p.units.list() {
-		device.Cameras = append(device.Cameras, homeassistant.Camera{Name: u.settings.Name, Slug: config.Slug(u.settings.Name)})
+		device.Cameras = append(device.Cameras, homeassistant.Camera{Name: u.settings.Name, Slug: u.slug})
 	}
 	return device
 }

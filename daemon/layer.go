@@ -59,3 +59,12 @@ func (l *layer) stop() {
 	l.cancel()
 	_ = l.group.Wait() // errors went to fail
 }
+
+// signal wakes who waits for c, which has room for one, or will wait. It never
+// blocks.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -33,10 +33,7 @@ func (p *portraits) put(slug string, jpeg []byte) {
 	p.mu.Lock()
 	p.newer[slug] = jpeg
 	p.mu.Unlock()
-	select {
-	case p.came <- struct{}{}:
-	default:
-	}
+	signal(p.came)
 }
 
 func (p *portraits) take() map[string][]byte {

@@ -143,14 +143,14 @@ func (p *parts) forgetOthers(cameras []config.Camera, log *slog.Logger) {
 	for _, c := range cameras {
 		now = append(now, config.Slug(c.Name))
 	}
-	before, _, err := p.store.Setting(told)
-	for slug := range strings.SplitSeq(string(before), "/") {
-		if slug != "" && !slices.Contains(now, slug) {
+	before, err := p.slugs(told)
+	for _, slug := range before {
+		if !slices.Contains(now, slug) {
 			p.publisher.Forget(slug)
 		}
 	}
-	if list := strings.Join(now, "/"); err == nil && list != string(before) {
-		err = p.store.SetSetting(told, []byte(list))
+	if err == nil && !slices.Equal(now, before) {
+		err = p.setSlugs(told, now)
 	}
 	if err != nil {
 		log.Warn("should a camera be taken out of the configuration, its MQTT topics will keep their last values", "err", err)

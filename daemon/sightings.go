@@ -74,12 +74,7 @@ func (s *sightings) begin(ctx context.Context) error {
 }
 
 // change is called when somebody was enrolled, renamed or deleted.
-func (s *sightings) change() {
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-}
+func (s *sightings) change() { signal(s.changed) }
 
 // Run follows what happens until ctx ends, and then to the end of it.
 func (s *sightings) Run(ctx context.Context) error {

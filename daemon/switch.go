@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"facerecd/daemon/config"
 	"facerecd/daemon/mqtt"
 )
 
@@ -17,8 +16,8 @@ const switchedOff = "recognition_off"
 
 // off tells whether the camera is switched off, as far as the store knows.
 func (p *parts) off(slug string) (bool, error) {
-	list, _, err := p.store.Setting(switchedOff)
-	return slices.Contains(strings.Split(string(list), "/"), slug), err
+	list, err := p.slugs(switchedOff)
+	return slices.Contains(list, slug), err
 }
 
 // setOff stores whether the camera is switched off. Cameras that are not
@@ -26,12 +25,22 @@ func (p *parts) off(slug string) (bool, error) {
 func (p *parts) setOff(slug string, off bool) error {
 	var list []string
 	for _, u := range p.units.list() {
-		s := config.Slug(u.settings.Name)
-		if s == slug && off || s != slug && u.off {
-			list = append(list, s)
+		if u.slug == slug && off || u.slug != slug && u.off {
+			list = append(list, u.slug)
 		}
 	}
-	return p.store.SetSetting(switchedOff, []byte(strings.Join(list, "/")))
+	return p.setSlugs(switchedOff, list)
+}
+
+// slugs is the store's setting with the key, a list of cameras; setSlugs changes
+// it.
+func (p *parts) slugs(key string) ([]string, error) {
+	list, _, err := p.store.Setting(key)
+	return strings.FieldsFunc(string(list), func(r rune) bool { return r == '/' }), err
+}
+
+func (p *parts) setSlugs(key string, list []string) error {
+	return p.store.SetSetting(key, []byte(strings.Join(list, "/")))
 }
 
 var errStopping = errors.New("facerecd is stopping, or has not started yet: try again in a moment")
@@ -56,7 +65,7 @@ func (d *Daemon) SwitchCamera(camera string, on bool) error {
 		return nil
 	}
 	// First what lasts: after a power cut the camera must not be on again.
-	if err := p.setOff(config.Slug(camera), !on); err != nil {
+	if err := p.setOff(u.slug, !on); err != nil {
 		return err
 	}
 	// A camera runs once: another unit takes the place of this one.
@@ -75,18 +84,17 @@ func (d *Daemon) SwitchCamera(camera string, on bool) error {
 
 // declare tells whether the camera is used, and if not, that it sees nothing.
 func (p *parts) declare(u *unit) {
-	slug := config.Slug(u.settings.Name)
 	topics := p.publisher.Topics
 	if !u.off {
-		p.publisher.SetState(topics.Recognition(slug), []byte(mqtt.On), 0)
+		p.publisher.SetState(topics.Recognition(u.slug), []byte(mqtt.On), 0)
 		return
 	}
-	p.publisher.SetState(topics.Recognition(slug), []byte(mqtt.Off), 0)
+	p.publisher.SetState(topics.Recognition(u.slug), []byte(mqtt.Off), 0)
 	// Neither can fail: they are text and times.
 	status, _ := mqtt.CameraStatus{Time: time.Now(), Camera: u.settings.Name, State: offState, Since: u.since}.MarshalJSON()
-	p.publisher.SetStatus(slug, status)
+	p.publisher.SetStatus(u.slug, status)
 	present, _ := mqtt.Present{Time: u.since, Camera: u.settings.Name}.MarshalJSON()
-	p.publisher.SetPresent(slug, present)
+	p.publisher.SetPresent(u.slug, present)
 }
 
 // offState is a camera's that is switched off, beside those of capture.State.

@@ -23,6 +23,7 @@ import (
 // stops by itself, so that a change of one camera leaves the others alone.
 type unit struct {
 	settings config.Camera
+	slug     string // of its name
 	camera   *capture.Camera
 	pipeline *Pipeline
 	meter    *meter
@@ -50,14 +51,13 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 		return nil, err
 	}
 	ids, box := &event.IDs{}, capture.NewMailbox()
-	u := &unit{settings: c, off: off, since: time.Now(), engine: engine, decoder: jpeg.New(d.Log), reads: &beat{}}
+	spec := c.Spec(d.Log)
+	spec.Loop = true
+	u := &unit{settings: c, slug: slug, off: off, since: time.Now(), engine: engine, decoder: jpeg.New(d.Log), reads: &beat{}}
 	u.camera = &capture.Camera{
 		Name: c.Name, Box: box, Log: d.Log, FrozenAfter: frozenAfter(c),
 		OnStatus: tellStatus(c.Name, func(payload []byte) { p.publisher.SetStatus(slug, payload) }, d.Log),
-		Open: u.reads.watch(source.Open(source.Spec{
-			Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Format: c.Format, Exposure: c.Exposure,
-			Hold: c.Hold, Loop: true, Log: d.Log,
-		})),
+		Open:     u.reads.watch(source.Open(spec)),
 	}
 	u.meter = &meter{Frames: func() uint64 { return u.camera.Status().Frames }}
 	u.pipeline = &Pipeline{

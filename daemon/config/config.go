@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"facerecd/capture"
+	"facerecd/capture/source"
 )
 
 // Config is everything that can be set. Load returns a checked one, which is
@@ -93,6 +94,13 @@ type Camera struct {
 	FrozenAfter time.Duration `yaml:"frozen_after"` // of one and the same picture; 0 for never
 	Cooldown    time.Duration `yaml:"cooldown"`     // between two recognitions of one person; 0: all are told
 	Hold        time.Duration `yaml:"hold"`         // how long each photo of a folder is shown
+}
+
+// Spec is how source.Open opens the camera. It plays a recording once.
+func (c Camera) Spec(log *slog.Logger) source.Spec {
+	return source.Spec{
+		Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Format: c.Format, Exposure: c.Exposure, Hold: c.Hold, Log: log,
+	}
 }
 
 // Match is when a face counts as somebody's.

@@ -82,9 +82,7 @@ func (r *checkup) tryCamera(ctx context.Context, check string, c config.Camera) 
 // oneFrame opens a camera as the daemon would, and closes it after its first
 // good frame.
 func oneFrame(ctx context.Context, c config.Camera) (_ *capture.Frame, err error) {
-	src, err := source.Open(source.Spec{
-		Source: c.Source, Width: c.Width, Height: c.Height, FPS: c.FPS, Format: c.Format, Exposure: c.Exposure, Hold: c.Hold,
-	})(ctx)
+	src, err := source.Open(c.Spec(nil))(ctx)
 	if err != nil {
 		return nil, err
 	}
