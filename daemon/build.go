@@ -128,7 +128,7 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	}
 	p.server = &api.Server{
 		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
-		People: p.roster, Events: p.log, Health: d.Health, Metrics: d.measure, Cameras: &cameras{d.Health, p},
+		People: p.roster, Events: p.log, Health: d.Health, Metrics: d.measure, Cameras: &cameras{d.condition, p},
 	}
 	if c.TokenFile != "" {
 		token, created, err := api.LoadOrCreateToken(c.TokenFile)

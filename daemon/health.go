@@ -67,12 +67,20 @@ func (h *health) broker(s mqtt.Status) {
 // Health is how the daemon fares. It may be called at any time, from any
 // goroutine.
 func (d *Daemon) Health() api.Health {
+	r := d.condition()
+	r.Process = process()
+	return r
+}
+
+// condition is Health without Process, which has to be read from files: for
+// those who look every second.
+func (d *Daemon) condition() api.Health {
 	h := &d.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := api.Health{
 		Status: api.StatusOK, Version: d.Version,
-		Cameras: []api.CameraHealth{}, Checks: []api.Condition{}, Process: process(),
+		Cameras: []api.CameraHealth{}, Checks: []api.Condition{},
 	}
 	wrong := func(code string, since time.Time, hint string) {
 		r.Status = api.StatusDegraded

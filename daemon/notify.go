@@ -27,7 +27,7 @@ func (d *Daemon) herald(ctx context.Context) error {
 	defer tick.Stop()
 	told := ""
 	for {
-		if line := statusLine(d.Health()); line != told {
+		if line := statusLine(d.condition()); line != told {
 			d.notify("STATUS=" + line)
 			told = line
 		}
@@ -69,5 +69,5 @@ func in(code string) string {
 	return " (" + code + ")"
 }
 
-// reloading and ready frame a reload.
+// reloading says that a reload begins; that it is over, SdNotifyReady says.
 func reloading() string { return systemd.SdNotifyReloading + "\n" + systemd.SdNotifyMonotonicUsec() }

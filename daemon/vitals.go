@@ -26,16 +26,15 @@ const (
 
 // vitals tells over MQTT how the daemon fares.
 type vitals struct {
-	Health  func() api.Health
-	Dropped func() uint64 // events
-	Set     func(payload []byte)
-	Log     *slog.Logger
+	Health func() api.Health // without Process
+	Set    func(payload []byte)
+	Log    *slog.Logger
 }
 
 // vitals is the daemon's own.
 func (d *Daemon) vitals(p *parts) *vitals {
 	return &vitals{
-		Health: d.Health, Dropped: p.store.Dropped, Log: d.Log,
+		Health: d.condition, Log: d.Log,
 		Set: func(payload []byte) { p.publisher.SetState(p.publisher.Topics.Health(), payload, 0) },
 	}
 }
@@ -75,10 +74,11 @@ func newsOf(h api.Health) string {
 }
 
 func (v *vitals) tell(h api.Health) {
+	own := process()
 	out := mqtt.Health{
 		Time: time.Now(), Version: h.Version, Uptime: time.Duration(h.Uptime) * time.Second,
-		Backlog: h.MQTT.Backlog, Dropped: v.Dropped(), Celsius: celsius(), Throttled: throttled(),
-		Process: mqtt.Process{Goroutines: h.Process.Goroutines, Descriptors: h.Process.Descriptors, RSS: h.Process.RSS},
+		Backlog: h.MQTT.Backlog, Dropped: h.MQTT.Dropped, Celsius: celsius(), Throttled: throttled(),
+		Process: mqtt.Process{Goroutines: own.Goroutines, Descriptors: own.Descriptors, RSS: own.RSS},
 	}
 	for _, c := range h.Cameras {
 		out.Cameras = append(out.Cameras, mqtt.CameraHealth{
