@@ -30,7 +30,7 @@ type sightings struct {
 	mu     sync.Mutex
 	people map[string]*sighted // by person id; those who have a topic
 	inView map[string][]string // ids of the people in view, by camera
-	past   map[string]seen     // of people who have no topic yet, from the history
+	past   map[string]seen     // of people who have no topic, or not yet
 }
 
 // seen is when and where somebody was seen last.
@@ -54,7 +54,7 @@ const remembered = 2000
 
 // begin takes over what the history says. It is called before all else.
 func (s *sightings) begin(ctx context.Context) error {
-	s.changed = make(chan struct{}, 1)
+	s.changed, s.past = make(chan struct{}, 1), make(map[string]seen)
 	people := s.People()
 	if len(people) == 0 {
 		return nil
@@ -63,7 +63,6 @@ func (s *sightings) begin(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read where people were seen: %w", err)
 	}
-	s.past = make(map[string]seen)
 	for _, e := range slices.Backward(history) { // the newest come first
 		if e.Person != nil {
 			s.past[e.Person.ID] = seen{e.Camera, e.Time, e.Confidence, e.ID}
@@ -164,10 +163,7 @@ func (s *sightings) view(p mqtt.Present) {
 	concerned := append(slices.Clone(before), now...)
 	slices.Sort(concerned)
 	for _, id := range slices.Compact(concerned) {
-		if is := s.people[id]; is != nil {
-			is.camera, is.at = p.Camera, p.Time
-			s.tell(is, p.Time)
-		}
+		s.saw(id, p.Time, func(last *seen) { last.camera, last.at = p.Camera, p.Time })
 	}
 }
 
@@ -178,15 +174,25 @@ func (s *sightings) happened(e event.Event) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	is := s.people[e.Person.ID]
-	if is == nil {
+	s.saw(e.Person.ID, e.Time, func(last *seen) {
+		last.event, last.confidence = e.ID, e.Confidence
+		if e.Time.After(last.at) {
+			last.camera, last.at = e.Camera, e.Time
+		}
+	})
+}
+
+// saw notes something of a person, and tells it, or keeps it for the moment when
+// the person has a topic. The caller holds mu.
+func (s *sightings) saw(id string, at time.Time, note func(*seen)) {
+	if is := s.people[id]; is != nil {
+		note(&is.seen)
+		s.tell(is, at)
 		return
 	}
-	is.event, is.confidence = e.ID, e.Confidence
-	if e.Time.After(is.at) {
-		is.camera, is.at = e.Camera, e.Time
-	}
-	s.tell(is, e.Time)
+	last := s.past[id]
+	note(&last)
+	s.past[id] = last
 }
 
 // tell publishes what is known of a person when that has changed. The caller
@@ -200,10 +206,6 @@ func (s *sightings) tell(is *sighted, at time.Time) {
 		if slices.Contains(s.inView[camera], is.ID) {
 			state.Cameras = append(state.Cameras, camera)
 		}
-	}
-	if is.camera == "" && len(state.Cameras) > 0 { // who was enrolled while in view
-		is.camera, is.at = state.Cameras[0], at
-		state.Camera, state.LastSeen = is.camera, is.at
 	}
 	without, err := state.MarshalJSON()
 	if err == nil && bytes.Equal(without, is.payload) {
