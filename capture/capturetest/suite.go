@@ -179,3 +179,18 @@ func checkWhole(t *testing.T, f *capture.Frame) {
 		t.Errorf("%v frame %dx%d: stride %d, %d bytes", f.Format, f.Width, f.Height, f.Stride, len(f.Data))
 	}
 }
+
+// Opened is the source that was opened, which is closed when the test ends. It
+// fails the test for err.
+func Opened[S capture.Source](t testing.TB, src S, err error) S {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := src.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return src
+}

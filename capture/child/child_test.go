@@ -24,15 +24,7 @@ func small() child.Options { return child.Options{Width: 128, Height: 32, FPS: 2
 func openCSI(t *testing.T, o child.Options) capture.Source {
 	t.Helper()
 	src, err := child.OpenCSI(t.Context(), 0, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := src.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return src
+	return capturetest.Opened(t, src, err)
 }
 
 func TestCSICamerasKeepTheSourceContract(t *testing.T) {

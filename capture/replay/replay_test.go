@@ -72,15 +72,7 @@ func folder(t testing.TB, files map[string][]byte) string {
 func open(t *testing.T, path string, o replay.Options) capture.Source {
 	t.Helper()
 	src, err := replay.Open(path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := src.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return src
+	return capturetest.Opened(t, src, err)
 }
 
 func read(t *testing.T, src capture.Source) *capture.Frame {

@@ -78,15 +78,7 @@ func TestStreamsKeepTheSourceContract(t *testing.T) {
 func open(t *testing.T, r stream.Reader, o stream.Options) *stream.Source {
 	t.Helper()
 	src, err := stream.Open(t.Context(), r, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := src.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return src
+	return capturetest.Opened(t, src, err)
 }
 
 func TestASlowReaderGetsTheNewestFrame(t *testing.T) {

@@ -81,15 +81,7 @@ func serve(t *testing.T, h http.Handler) (address string) {
 func open(t *testing.T, url string, o web.Options) capture.Source {
 	t.Helper()
 	src, err := web.Open(t.Context(), url, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := src.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return src
+	return capturetest.Opened(t, src, err)
 }
 
 func TestHTTPCamerasKeepTheSourceContract(t *testing.T) {
