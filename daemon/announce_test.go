@@ -199,12 +199,19 @@ func (e *ear) state(t *testing.T, topic string) (s state) {
 	return s
 }
 
-func TestHomeAssistantIsToldAtEachConnectionAndAtItsBirth(t *testing.T) {
+// besideMosquitto is a broker that runs, the settings of a daemon that uses it
+// and sees Barack Obama, and what comes.
+func besideMosquitto(t *testing.T) (*mosquitto, config.Config, *ear) {
+	t.Helper()
 	m := newMosquitto(t)
 	m.start(t)
 	c := settings(t, photo(t, "obama"))
 	c.MQTT.Broker = "tcp://" + m.addr
-	e := listen(t, m.addr)
+	return m, c, listen(t, m.addr)
+}
+
+func TestHomeAssistantIsToldAtEachConnectionAndAtItsBirth(t *testing.T) {
+	m, c, e := besideMosquitto(t)
 	r := start(t, c)
 	eventually(t, "the device is described", func() bool { return e.last(configTopic) != "" })
 	added, _ := components(t, e.last(configTopic))
@@ -257,11 +264,7 @@ func TestHomeAssistantIsToldAtEachConnectionAndAtItsBirth(t *testing.T) {
 }
 
 func TestAPersonsTopicFollowsThePerson(t *testing.T) {
-	m := newMosquitto(t)
-	m.start(t)
-	c := settings(t, photo(t, "obama"))
-	c.MQTT.Broker = "tcp://" + m.addr
-	e := listen(t, m.addr)
+	m, c, e := besideMosquitto(t)
 	r := start(t, c)
 	person, err := r.Register(t.Context(), "Ana", []string{photo(t, "obama2"), photo(t, "obama3")})
 	if err != nil {
@@ -308,14 +311,10 @@ func TestAPersonsTopicFollowsThePerson(t *testing.T) {
 }
 
 func TestDiscoveriesThatDifferAreApartAndTheLastOneComes(t *testing.T) {
-	m := newMosquitto(t)
-	m.start(t)
-	c := settings(t, photo(t, "obama"))
+	_, c, e := besideMosquitto(t)
 	second := c.Cameras[0]
 	second.Name, second.Source = "yard", photo(t, "biden")
 	c.Cameras = append(c.Cameras, second)
-	c.MQTT.Broker = "tcp://" + m.addr
-	e := listen(t, m.addr)
 	f := &file{now: c}
 	r := start(t, c, func(d *Daemon) { d.Load = f.load })
 	eventually(t, "the device is described", func() bool { return e.last(configTopic) != "" && e.last("facerecd/pi/yard/recognition") == "on" })

@@ -164,11 +164,7 @@ func TestARetainedCommandIsIgnored(t *testing.T) {
 }
 
 func TestEnrolmentAndPicturesNeedTheOwnersLeave(t *testing.T) {
-	m := newMosquitto(t)
-	m.start(t)
-	c := settings(t, photo(t, "obama"))
-	c.MQTT.Broker = "tcp://" + m.addr
-	e := listen(t, m.addr)
+	_, c, e := besideMosquitto(t)
 	r := start(t, c)
 	eventually(t, "it is connected", func() bool { return e.last(configTopic) != "" })
 	r.streams(t, "door")
@@ -181,11 +177,7 @@ func TestEnrolmentAndPicturesNeedTheOwnersLeave(t *testing.T) {
 }
 
 func TestACameraThatIsSwitchedOffIsClosedAndStaysOff(t *testing.T) {
-	m := newMosquitto(t)
-	m.start(t)
-	c := settings(t, photo(t, "obama"))
-	c.MQTT.Broker = "tcp://" + m.addr
-	e := listen(t, m.addr)
+	m, c, e := besideMosquitto(t)
 	r := start(t, c)
 	eventually(t, "somebody is in view", func() bool { return strings.Contains(e.last("facerecd/pi/door/present"), `"unknown":1`) })
 	u := r.unit("door")

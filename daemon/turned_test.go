@@ -2,9 +2,6 @@ package daemon
 
 import (
 	"image"
-	"image/jpeg"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"facerecd/daemon/event"
@@ -12,17 +9,9 @@ import (
 
 // lying writes a demo photo as a camera sees it that was turned to the left by
 // a quarter: the people in it lie on their right side.
-func lying(t *testing.T, name string) (path string) {
+func lying(t *testing.T, name string) string {
 	t.Helper()
-	f, err := os.Open(photo(t, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	upright, err := jpeg.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	upright := readPicture(t, name)
 	size := upright.Bounds().Size()
 	turned := image.NewRGBA(image.Rect(0, 0, size.Y, size.X))
 	for y := range size.Y {
@@ -30,16 +19,7 @@ func lying(t *testing.T, name string) (path string) {
 			turned.Set(size.Y-1-y, x, upright.At(x, y))
 		}
 	}
-	path = filepath.Join(t.TempDir(), name+".jpg")
-	out, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if err := jpeg.Encode(out, turned, &jpeg.Options{Quality: 95}); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return save(t, name+".jpg", encode(t, turned))
 }
 
 func TestATurnedCameraTellsOfTheUprightPicture(t *testing.T) {

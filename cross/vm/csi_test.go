@@ -34,13 +34,7 @@ func TestServiceRunsTheProgramOfACSICameraAndStartsItAgain(t *testing.T) {
 	ear := listen(t)
 	s := start(t, "  - name: door\n    source: csi\n")
 	s.enrol(t)
-	recognized := func(since time.Time) {
-		t.Helper()
-		ear.wait(t, "obama is recognised", "facerecd/vm/door/event", since, func(d decoded) bool {
-			return d.Type == "recognized" && d.Person != nil && d.Person.Name == "obama"
-		})
-	}
-	recognized(time.Time{})
+	ear.recognized(t, time.Time{})
 	before := s.descriptors(t)
 
 	killed := time.Now()

@@ -62,13 +62,7 @@ func TestMJPEGCameraIsReadAndItsHangIsNamedAndMended(t *testing.T) {
 	ear := listen(t)
 	s := start(t, loopback)
 	s.enrol(t)
-	recognized := func(since time.Time) {
-		t.Helper()
-		ear.wait(t, "obama is recognised", "facerecd/vm/door/event", since, func(d decoded) bool {
-			return d.Type == "recognized" && d.Person != nil && d.Person.Name == "obama"
-		})
-	}
-	recognized(time.Time{})
+	ear.recognized(t, time.Time{})
 
 	hung := time.Now()
 	stop()
@@ -79,6 +73,6 @@ func TestMJPEGCameraIsReadAndItsHangIsNamedAndMended(t *testing.T) {
 
 	again := time.Now()
 	compressed(t, frames)
-	recognized(again)
+	ear.recognized(t, again)
 	s.wantSameProcess(t)
 }

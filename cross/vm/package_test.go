@@ -57,13 +57,7 @@ func TestPackageKeepsPeopleUntilItIsPurged(t *testing.T) {
 	if !strings.Contains(out, `"accepted":2`) {
 		t.Fatalf("curl enrols: %s", out)
 	}
-	recognised := func(since time.Time) {
-		t.Helper()
-		ear.wait(t, "obama is recognised", "facerecd/vm/door/event", since, func(d decoded) bool {
-			return d.Type == "recognized" && d.Person != nil && d.Person.Name == "obama"
-		})
-	}
-	recognised(time.Time{})
+	ear.recognized(t, time.Time{})
 
 	config := read(t, configFile)
 	upgraded := time.Now()
@@ -72,7 +66,7 @@ func TestPackageKeepsPeopleUntilItIsPurged(t *testing.T) {
 	if state("is-active") != "active" || mainPID(t) == s.pid {
 		t.Error("the upgrade did not start the service again")
 	}
-	recognised(upgraded)
+	ear.recognized(t, upgraded)
 	if read(t, configFile) != config || read(t, tokenFile) != token {
 		t.Error("the upgrade changed the configuration or the token")
 	}

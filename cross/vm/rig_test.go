@@ -286,6 +286,14 @@ func (e *ear) wait(t *testing.T, what, topic string, since time.Time, right func
 	return found
 }
 
+// recognized waits until the door's camera has recognised obama, since the time.
+func (e *ear) recognized(t *testing.T, since time.Time) message {
+	t.Helper()
+	return e.wait(t, "obama is recognised", "facerecd/vm/door/event", since, func(d decoded) bool {
+		return d.Type == "recognized" && d.Person != nil && d.Person.Name == "obama"
+	})
+}
+
 // last is what the topic holds now.
 func (e *ear) last(topic string) (d decoded) {
 	for _, m := range slices.Backward(e.messages()) {

@@ -266,9 +266,7 @@ func TestServiceThatWasKilledComesBackAndStillKnowsThePerson(t *testing.T) {
 				pid, perr := strconv.Atoi(property(t, "MainPID"))
 				return err == nil && perr == nil && pid != 0 && pid != s.pid
 			})
-			ear.wait(t, "obama is recognised", "facerecd/vm/door/event", since, func(d decoded) bool {
-				return d.Type == "recognized" && d.Person != nil && d.Person.Name == "obama"
-			})
+			ear.recognized(t, since)
 			t.Logf("recognised after %v", time.Since(since).Round(time.Second))
 			if log := vivid.Run(t, "journalctl", "-b", "-u", "facerecd", "-n", "30"); !strings.Contains(log, kill.journal) {
 				t.Errorf("the journal does not say %q:\n%s", kill.journal, log)

@@ -62,7 +62,9 @@ func TestRecordStoresThenShows(t *testing.T) {
 	}
 }
 
-func TestAPersonDeletedMeanwhileIsNotRecorded(t *testing.T) {
+// withoutAna is a store that has deleted Ana, who was P1.
+func withoutAna(t *testing.T) *store.Store {
+	t.Helper()
 	s := openStore(t)
 	if err := s.Enroll(match.Person{ID: "P1", Name: "Ana"}, nil); err != nil {
 		t.Fatal(err)
@@ -70,7 +72,11 @@ func TestAPersonDeletedMeanwhileIsNotRecorded(t *testing.T) {
 	if _, err := s.Delete("P1", Redact); err != nil {
 		t.Fatal(err)
 	}
-	l := newLog(s)
+	return s
+}
+
+func TestAPersonDeletedMeanwhileIsNotRecorded(t *testing.T) {
+	l := newLog(withoutAna(t))
 	live := l.Subscribe(t.Context())
 	if err := l.Record(Event{Type: Left, Camera: "door", Person: &Person{"P1", "Ana"}, Score: 0.7}); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"facerecd/match"
 	"facerecd/match/store"
 )
 
@@ -156,13 +155,7 @@ func TestALoneEventIsNotHeldBack(t *testing.T) {
 // TestOneBadEventOfABatchHarmsNoOther has a neighbour whose person was deleted,
 // and one that the store refuses.
 func TestOneBadEventOfABatchHarmsNoOther(t *testing.T) {
-	s := openStore(t)
-	if err := s.Enroll(match.Person{ID: "P1", Name: "Ana"}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Delete("P1", Redact); err != nil {
-		t.Fatal(err)
-	}
+	s := withoutAna(t)
 	l := newLog(s)
 	n, err := l.RecordAll([]Event{
 		{Type: Unknown, Camera: "door", Track: "0"},
