@@ -21,14 +21,7 @@ echo 'building the base of the Pi image (about 5 minutes, up to 20 where arm64 i
 started=$(date +%s)
 rm -f "$cache/base.key"
 
-# This host must be able to run the image's programs. With flag F the
-# interpreter is opened at once, so that it works inside of the tree.
-if [ "$(uname -m)" != aarch64 ]; then
-	misc=/proc/sys/fs/binfmt_misc
-	[ -e $misc/register ] || mount -t binfmt_misc binfmt_misc $misc
-	[ -e $misc/qemu-aarch64 ] || printf '%s' ':qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:F' >$misc/register
-	arch-test arm64 >/dev/null
-fi
+"$(dirname "$0")/../foreign.sh"
 
 # The host's mirrors when it is a Debian, with the security updates;
 # mmdebstrap knows those of Debian otherwise.

@@ -39,15 +39,6 @@ debian() {
 		--dpkgopt='path-exclude=/usr/share/locale/*' "$@" bookworm "$tree_" $mirror
 }
 
-# This host must be able to run the guest's programs. With flag F the
-# interpreter is opened at once, so that it works inside of the tree.
-foreign() {
-	misc=/proc/sys/fs/binfmt_misc
-	[ -e $misc/register ] || mount -t binfmt_misc binfmt_misc $misc
-	[ -e $misc/qemu-aarch64 ] || printf '%s' ':qemu-aarch64:M::\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00:\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/qemu-aarch64-static:F' >$misc/register
-	arch-test arm64 >/dev/null
-}
-
 packages=systemd,systemd-sysv,udev,dbus,kmod,linux-image-$arch,initramfs-tools,zstd,mosquitto,mosquitto-clients,v4l-utils,curl,ca-certificates,iproute2,procps,libturbojpeg0
 case $arch in
 amd64)
@@ -58,7 +49,7 @@ amd64)
 	loopback=$!
 	;;
 arm64)
-	[ "$(uname -m)" = aarch64 ] || foreign
+	"$here/../foreign.sh"
 	;;
 esac
 
