@@ -42,11 +42,12 @@ type Pipeline struct {
 	Live     *live.Hub                        // shows what was looked at; nil: to nobody
 	Cooldown cooldown                         // which recognitions are not told
 	Portray  func(jpeg []byte)                // gets a picture of each face that is announced; nil: nobody
+	Pictures bool                             // events carry that picture
 	Log      *slog.Logger
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
 
-	portrayed map[string]event.Type  // what was announced in the last frame, by track
+	portrayed map[string]portrait    // of the faces in the last frame, by track
 	frame     [2]int                 // size of the last frame, as turned
 	size      atomic.Pointer[[2]int] // the same, for others
 	face      inference.Face         // that is looked at
@@ -174,6 +175,7 @@ func (p *Pipeline) collect() {
 			Type: c.Type, Time: c.At.UTC(), Camera: p.Camera, Track: tr.ID,
 			Score: tr.Score, Confidence: tr.Confidence, Box: tr.Box.Pixels(p.frame[0], p.frame[1]), Frame: p.frame,
 			Quality: tr.Quality, SeenForMS: tr.Last.Sub(tr.First).Milliseconds(),
+			Embedding: tr.Probe(), Picture: p.portrayed[tr.ID].jpeg,
 		}
 		if c.Type != event.Left {
 			e.Taken, e.Decided = c.At, time.Now()

@@ -70,24 +70,38 @@ func (p *portraits) Run(ctx context.Context) error {
 	}
 }
 
-// portray hands on a picture of each face that was announced in this frame.
+// portrait is the picture of a face that was made when it was announced as what.
+type portrait struct {
+	what event.Type
+	jpeg []byte
+}
+
+// portray makes a picture of each face that was announced in this frame.
 func (p *Pipeline) portray(view inference.View, tracks []*track.Track) {
-	if p.Portray == nil {
+	if p.Portray == nil && !p.Pictures {
 		return
 	}
-	announced := make(map[string]event.Type, len(tracks))
+	portrayed := make(map[string]portrait, len(tracks))
 	for _, tr := range tracks {
-		if announced[tr.ID] = tr.Announced; tr.Announced == "" || tr.Announced == p.portrayed[tr.ID] {
-			continue
+		is := p.portrayed[tr.ID]
+		if tr.Announced != "" && tr.Announced != is.what {
+			is = portrait{tr.Announced, p.picture(view, tr)}
+			if p.Portray != nil && is.jpeg != nil {
+				p.Portray(is.jpeg)
+			}
 		}
-		b := tr.Box.Pixels(view.Width, view.Height)
-		face := image.Rect(b[0], b[1], b[0]+b[2], b[1]+b[3]).Inset(-max(b[2], b[3]) / 2)
-		jpeg, err := live.Crop(view, face)
-		if err != nil {
-			p.Log.Error("no picture of a face can be made", "camera", p.Camera, "err", err)
-		} else if jpeg != nil {
-			p.Portray(jpeg)
-		}
+		portrayed[tr.ID] = is
 	}
-	p.portrayed = announced
+	p.portrayed = portrayed
+}
+
+// picture is the face of a track with half its size around it; nil when there is
+// none to be made.
+func (p *Pipeline) picture(view inference.View, tr *track.Track) []byte {
+	b := tr.Box.Pixels(view.Width, view.Height)
+	jpeg, err := live.Crop(view, image.Rect(b[0], b[1], b[0]+b[2], b[1]+b[3]).Inset(-max(b[2], b[3])/2))
+	if err != nil {
+		p.Log.Error("no picture of a face can be made", "camera", p.Camera, "err", err)
+	}
+	return jpeg
 }

@@ -54,11 +54,19 @@ type Event struct {
 	Boot        string `json:"boot"`
 	ClockSynced bool   `json:"clock_synced"` // whether Time can be trusted
 
+	Stranger *string `json:"stranger"` // the lasting id of somebody who is not enrolled; null when there is none
+	Zone     *string `json:"zone"`     // the camera's zone that the face was in; null outside of all
+
 	// When the frame was taken, and when the last model was done with it, on the
 	// monotonic clock; zero if neither caused the event. They are neither stored
 	// nor published.
 	Taken   time.Time `json:"-"`
 	Decided time.Time `json:"-"`
+
+	// What was seen, for those who keep it: the track's evidence, a unit vector, and a
+	// picture of the face, a JPEG; nil when there is none. They are not published.
+	Embedding []float32 `json:"-"`
+	Picture   []byte    `json:"-"`
 }
 
 // Redact removes the person from a stored event's JSON, for a person who was
@@ -73,5 +81,6 @@ func Redact(payload []byte) ([]byte, error) {
 
 func (e Event) withoutPerson() Event {
 	e.Person, e.Score, e.Confidence = nil, 0, 0
+	e.Embedding, e.Picture = nil, nil
 	return e
 }

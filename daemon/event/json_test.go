@@ -27,7 +27,7 @@ func TestEventJSONIsTheContract(t *testing.T) {
 	const (
 		head = `{"v":1,"id":"01JDFK9Z3M0000000000000000",`
 		who  = `"person":{"id":"01JDFK000000000000000000AN","name":"Ana \u003cÑ\u003e"},`
-		tail = `"box":[412,96,188,188],"frame":[1280,720],"quality":0.83,"seen_for_ms":1400,"seq":4711,"boot":"7c1f0a52","clock_synced":true}`
+		tail = `"box":[412,96,188,188],"frame":[1280,720],"quality":0.83,"seen_for_ms":1400,"seq":4711,"boot":"7c1f0a52","clock_synced":true,"stranger":null,"zone":null}`
 	)
 	for name, tc := range map[string]struct {
 		event Event
@@ -38,7 +38,7 @@ func TestEventJSONIsTheContract(t *testing.T) {
 		"left":       {left, head + `"type":"left","time":"2026-11-24T09:57:03.000Z","device":"pi-door","camera":"door","track":"7",` + who + `"score":0,"confidence":0,` + tail},
 		"not a number": {
 			broken, head + `"type":"unknown","time":"2026-11-24T09:57:03.120Z","device":"pi-door","camera":"door","track":"7","person":null,"score":0,"confidence":0,` +
-				`"box":[412,96,188,188],"frame":[1280,720],"quality":0,"seen_for_ms":1400,"seq":4711,"boot":"7c1f0a52","clock_synced":true}`,
+				`"box":[412,96,188,188],"frame":[1280,720],"quality":0,"seen_for_ms":1400,"seq":4711,"boot":"7c1f0a52","clock_synced":true,"stranger":null,"zone":null}`,
 		},
 	} {
 		got, err := json.Marshal(tc.event)

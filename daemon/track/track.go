@@ -43,6 +43,10 @@ type Track struct {
 	fruitless int       // looks in a row that told nothing
 }
 
+// Probe is what is known of the track's face, a new unit vector; nil when that
+// is nothing.
+func (t *Track) Probe() []float32 { return t.evidence.Probe() }
+
 // sighting is where a face was seen.
 type sighting struct {
 	at  time.Time
