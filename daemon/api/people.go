@@ -1,11 +1,7 @@
 package api
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"strings"
 	"unicode"
@@ -72,27 +68,15 @@ func (s *service) getPerson(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *service) renamePerson(w http.ResponseWriter, r *http.Request) error {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" && kind != "application/merge-patch+json" {
-		return problem(http.StatusUnsupportedMediaType, CodeMediaType, `Send JSON, with Content-Type: application/json: {"name": "new name"}.`)
-	}
+	const what, example = "the new name", `{"name": "new name"}`
 	var change struct {
 		Name *string `json:"name"`
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxFieldSize))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(&change)
-	if err == nil {
-		if _, err = dec.Token(); errors.Is(err, io.EOF) {
-			err = nil
-		} else if err == nil {
-			err = errors.New("something follows the object")
-		}
+	if err := readJSON(w, r, &change, what, example); err != nil {
+		return err
 	}
-	if p := bodyProblem(w, err); err != nil && p.(*Problem).Code != CodeBodyMalformed {
-		return p
-	}
-	if err != nil || change.Name == nil {
-		return problem(http.StatusBadRequest, CodeBodyMalformed, `The body must be one JSON object with the new name and nothing else: {"name": "new name"}.`)
+	if change.Name == nil {
+		return badJSON(what, example)
 	}
 	name, err := PersonName(*change.Name)
 	if err != nil {
