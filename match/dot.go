@@ -1,5 +1,7 @@
 package match
 
+import "math"
+
 // dot is the scalar product of two vectors of the same length. Four sums
 // instead of one let the processor start an addition before the last has
 // ended; the array pointers spare the bounds checks.
@@ -22,4 +24,17 @@ func dot(a, b []float32) float32 {
 		s0 += x * b[i]
 	}
 	return (s0 + s1) + (s2 + s3)
+}
+
+// Cosine compares two embeddings of one model, of any length but zero: -1..1, or
+// 0 when they cannot be compared, being of different size, zero or not finite.
+func Cosine(a, b []float32) float32 {
+	if len(a) != len(b) {
+		return 0
+	}
+	c := float64(dot(a, b)) / math.Sqrt(float64(dot(a, a))*float64(dot(b, b)))
+	if math.IsNaN(c) {
+		return 0
+	}
+	return float32(min(max(c, -1), 1))
 }

@@ -100,7 +100,9 @@ type Receipt struct {
 	Person    string `json:"person"`    // id; the name is not repeated
 	Templates int    `json:"templates"` // embeddings deleted
 	Crops     int    `json:"crops"`     // pictures of the face deleted, which keep_crops stored
-	History   int    `json:"history"`   // events deleted from the history
+	History   int    `json:"history"`   // events deleted from the history, with their embeddings
+	Pictures  int    `json:"pictures"`  // pictures of the face deleted from the history
+	Alike     int    `json:"alike"`     // other events that lost embedding and picture, as their face is like this one
 	Queued    int    `json:"queued"`    // events that wait to be published, and go out without the person
 	Purged    bool   `json:"purged"`    // no file holds any of it; false: that is still being seen to
 }

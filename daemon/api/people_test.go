@@ -41,8 +41,8 @@ func TestAnswers(t *testing.T) {
 		"no people":         {get("/api/v1/people"), true, `{"people":[]}`},
 		"person":            {get("/api/v1/people/" + id(1)), false, person("Ana")},
 		"rename":            {patch("/api/v1/people/"+id(1), `{"name":" Ana María "}`), false, person("Ana María")},
-		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"queued":0,"purged":true}`, id(1))},
-		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"queued":0,"purged":true}`, id(1))},
+		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"queued":0,"purged":true}`, id(1))},
+		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"queued":0,"purged":true}`, id(1))},
 
 		"events":      {get("/api/v1/events"), false, `{"events":[` + seen(3) + `,` + seen(2) + `,` + seen(1) + `]}`},
 		"last events": {get("/api/v1/events?limit=2"), false, `{"events":[` + seen(3) + `,` + seen(2) + `]}`},

@@ -67,6 +67,7 @@ type Event struct {
 	// picture of the face, a JPEG; nil when there is none. They are not published.
 	Embedding []float32 `json:"-"`
 	Picture   []byte    `json:"-"`
+	Model     string    `json:"-"` // the model pack that made Embedding, in what History gives
 }
 
 // Redact removes the person from a stored event's JSON, for a person who was

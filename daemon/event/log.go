@@ -28,6 +28,8 @@ const (
 	// together is how many events one transaction takes: a fraction of what
 	// Badger would.
 	together = 64
+	// portrayed is how many bytes of pictures it takes, unless it is one picture.
+	portrayed = 128 << 10
 )
 
 // Store keeps events; store.Store is the one that ships. AppendAll puts n rows
@@ -51,6 +53,10 @@ type Log struct {
 	Topic  func(camera string) string // where a camera's events are published
 	Synced func() bool                // tells whether the clock is right; nil: it is
 	Now    func() time.Time           // nil: time.Now
+	// Model is the model pack whose embeddings the history keeps with recognitions and
+	// unknown faces; "": it keeps none.
+	Model    string
+	Pictures bool // the history keeps their pictures
 	// Numbered, when set, is told of each event just before it is stored; if that
 	// fails, its number may come again. It must return at once.
 	Numbered func(Event)
@@ -138,8 +144,13 @@ func (l *Log) write() {
 func (l *Log) take() (entries []*entry) {
 	l.queue.Lock()
 	defer l.queue.Unlock()
+	pictures := 0
 	for len(l.waiting) > 0 && len(entries) < together {
-		if e := l.waiting[0]; e.call.err == nil {
+		e := l.waiting[0]
+		if pictures += len(e.Picture); len(entries) > 0 && pictures > portrayed {
+			break
+		}
+		if e.call.err == nil {
 			entries = append(entries, e)
 		}
 		l.waiting = l.waiting[1:]
@@ -184,6 +195,15 @@ func (l *Log) row(e Event) (store.Row, error) {
 	row := store.Row{ID: e.ID, At: e.Time, Topic: l.Topic(e.Camera), Payload: payload}
 	if e.Person != nil {
 		row.Person = e.Person.ID
+	}
+	if e.Type == Left {
+		return row, nil // it has been told whose face that was
+	}
+	if l.Model != "" && e.Embedding != nil {
+		row.Face.Model, row.Face.Vector = l.Model, e.Embedding
+	}
+	if l.Pictures && len(e.Picture) <= store.MaxPicture { // one that is too large is not worth the event
+		row.Face.Picture = e.Picture
 	}
 	return row, nil
 }
@@ -246,8 +266,8 @@ func (l *Log) History(_ context.Context, before string, limit int) ([]Event, err
 	}
 	events := make([]Event, len(rows))
 	for i, row := range rows {
-		if err := json.Unmarshal(row.Payload, &events[i]); err != nil {
-			return nil, fmt.Errorf("decode stored event %s: %w", row.ID, err)
+		if events[i], err = decode(row); err != nil {
+			return nil, err
 		}
 	}
 	return events, nil

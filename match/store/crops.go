@@ -37,16 +37,27 @@ func (s *Store) Crop(person, template string) (crop []byte, err error) {
 // holds one any more, and says how many there were. The templates stay. It is
 // a series of transactions; when it was interrupted, call it again.
 func (s *Store) DropCrops() (int, error) {
+	return s.drop("crops", cropPrefix)
+}
+
+// DropEmbeddings is DropCrops for the embeddings of events.
+func (s *Store) DropEmbeddings() (int, error) { return s.drop("embeddings of events", facePrefix) }
+
+// DropPictures is DropCrops for the pictures of events.
+func (s *Store) DropPictures() (int, error) { return s.drop("pictures of events", picturePrefix) }
+
+func (s *Store) drop(what, prefix string) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n, err := s.deleteCrops(cropPrefix, func(*badger.Txn, string, string) (bool, error) { return true, nil })
+	n, err := s.deleteKeys(prefix, func(*badger.Txn, []byte) (bool, error) { return true, nil })
 	if err != nil {
-		return 0, fmt.Errorf("delete crops: %w", err)
+		return 0, fmt.Errorf("delete %s: %w", what, err)
 	}
-	if n > 0 {
-		s.purge()
+	if n == 0 {
+		return 0, nil
 	}
-	return n, nil
+	s.purge()
+	return n, s.load()
 }
 
 // putCrops stores the crops of templates that are about to be stored. With
@@ -92,7 +103,8 @@ func (s *Store) dropOrphans(person string) error {
 	if person != "" {
 		under += person + "/"
 	}
-	_, err := s.deleteCrops(under, func(txn *badger.Txn, person, id string) (bool, error) {
+	_, err := s.deleteKeys(under, func(txn *badger.Txn, key []byte) (bool, error) {
+		person, id, _ := strings.Cut(strings.TrimPrefix(string(key), cropPrefix), "/")
 		_, err := txn.Get(templateKey(person, id))
 		if errors.Is(err, badger.ErrKeyNotFound) {
 			return true, nil
@@ -105,15 +117,16 @@ func (s *Store) dropOrphans(person string) error {
 	return nil
 }
 
-func (s *Store) deleteCrops(under string, goes func(txn *badger.Txn, person, id string) (bool, error)) (int, error) {
+// deleteKeys deletes those keys under a prefix that are to go, and notes that the
+// files have them still.
+func (s *Store) deleteKeys(under string, goes func(txn *badger.Txn, key []byte) (bool, error)) (int, error) {
 	if s.db == nil {
 		return 0, ErrClosed
 	}
 	var gone [][]byte
 	err := s.db.View(func(txn *badger.Txn) error {
 		for item := range keys(txn, under) {
-			person, id, _ := strings.Cut(strings.TrimPrefix(string(item.Key()), cropPrefix), "/")
-			ok, err := goes(txn, person, id)
+			ok, err := goes(txn, item.Key())
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,8 @@ type Row struct {
 	At      time.Time
 	Topic   string // where it is to be published
 	Payload []byte // at most MaxValue bytes
+
+	Face Face // what was seen; it is in the history only, and only Recorded reads it
 }
 
 // Queued is an event that waits to be published.
@@ -34,6 +36,7 @@ type eventLog struct {
 	queued   int
 	bytes    int64
 	recorded int    // events in the history
+	kept     int64  // bytes that those take, with what was seen of the faces
 	oldest   uint64 // no event in the history has a lower number
 }
 
@@ -56,7 +59,7 @@ func (s *Store) Append(r Row) (seq uint64, err error) {
 // order is that of the sequence numbers, which only ever grow, not that of any
 // clock. Row makes each of them, in order, and may put the number that it is told
 // into its payload; it must not call the store. About 600 KiB fit into a
-// transaction, in which each event is twice.
+// transaction, in which each event is twice, and its face once.
 //
 // When more than MaxQueued events or MaxBytes wait, the oldest leave the queue,
 // and so do, through Run, those that waited for MaxAge while the store was open.
@@ -100,17 +103,16 @@ func (s *Store) append(first uint64, rows []Row) error {
 			seq, record := first+uint64(i), encodeRow(r, age)
 			next.queued++
 			next.bytes += int64(len(record))
-			next.recorded++
 			if err := errors.Join(
 				txn.Set(sequenceKey(queuePrefix, seq), record),
-				txn.Set(sequenceKey(historyPrefix, seq), record),
+				recordEvent(txn, &next, seq, record, r.Face),
 			); err != nil {
 				return err
 			}
 		}
 		return errors.Join(
 			s.dropOldest(txn, &next, next.queued-s.opts.MaxQueued, next.bytes-s.opts.MaxBytes),
-			s.trimHistory(txn, &next, next.recorded-s.opts.MaxHistory),
+			s.trimHistory(txn, &next, next.recorded-s.opts.MaxHistory, next.kept-s.opts.MaxHistoryBytes),
 			txn.Set([]byte(eventsKey), next.encode(age)),
 		)
 	})
@@ -141,6 +143,9 @@ func checkRow(r Row) error {
 	if len(r.Payload) > MaxValue || len(r.Topic) > 1<<16 {
 		return fmt.Errorf("%w size of event %s: payload %d bytes (at most %d), topic %d (at most %d)", ErrInvalid, r.ID, len(r.Payload), MaxValue, len(r.Topic), 1<<16)
 	}
+	if err := r.Face.check(); err != nil {
+		return fmt.Errorf("event %s: %w", r.ID, err)
+	}
 	return nil
 }
 
@@ -158,23 +163,6 @@ func (s *Store) dropOldest(txn *badger.Txn, l *eventLog, n int, bytes int64) err
 		bytes -= item.ValueSize()
 		l.dropped++
 		if len(drop) == batch || len(drop) >= n && bytes <= 0 {
-			break
-		}
-	}
-	return deleteAll(txn, drop)
-}
-
-// trimHistory takes up to n events off the history's old end.
-func (s *Store) trimHistory(txn *badger.Txn, l *eventLog, n int) error {
-	if n <= 0 {
-		return nil
-	}
-	var drop [][]byte
-	for item := range scan(txn, badger.IteratorOptions{Prefix: []byte(historyPrefix)}, sequenceKey(historyPrefix, l.oldest)) {
-		drop = append(drop, item.KeyCopy(nil))
-		l.recorded--
-		l.oldest = sequenceOf(item.Key()) + 1
-		if len(drop) == min(n, batch) {
 			break
 		}
 	}
@@ -310,40 +298,4 @@ func (s *Store) Dropped() uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.events.dropped
-}
-
-// History returns up to limit events, newest first: those before the one with
-// the id, or the newest when before is "". If that event is no longer stored,
-// those with lower ids, which for ULIDs are earlier ones. The caller owns what
-// it gets.
-func (s *Store) History(before string, limit int) ([]Row, error) {
-	var rows []Row
-	err := s.view(func(txn *badger.Txn) error {
-		found := before == ""
-		var lower []Row
-		for item := range backwards(txn, historyPrefix) {
-			if len(rows) >= limit {
-				return nil
-			}
-			row, err := itemRow(item)
-			switch {
-			case err != nil:
-				return err
-			case found:
-				rows = append(rows, row)
-			case row.ID == before:
-				found = true
-			case row.ID < before && len(lower) < limit:
-				lower = append(lower, row)
-			}
-		}
-		if !found {
-			rows = lower
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	return rows, nil
 }

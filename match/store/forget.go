@@ -1,10 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"facerecd/match"
 )
 
 // Redact takes the person out of the payload of an event, which is published
@@ -17,13 +21,18 @@ type Receipt struct {
 	Templates int    `json:"templates"` // deleted
 	Crops     int    `json:"crops"`     // deleted
 	History   int    `json:"history"`   // events deleted from the history
+	Pictures  int    `json:"pictures"`  // pictures of the face deleted from the history
+	Alike     int    `json:"alike"`     // other events that lost embedding and picture, as their face is like this one
 	Queued    int    `json:"queued"`    // events that waited to be published and go out without the person
 	Purged    bool   `json:"purged"`    // no file of the store holds any of it; see Compact
 }
 
-// Delete forgets a person: name, templates with their crops, and events in the history; events
-// that wait to be published are rewritten by redact. All of it is one
-// transaction, or nothing with an error. Only when it is too large for one, with
+// Delete forgets a person: name, templates with their crops, and events in the
+// history with their embeddings and pictures; events that wait to be published are
+// rewritten by redact. What else the history keeps of their face, in events that
+// name nobody or somebody else, goes too: embeddings that Options.Alike makes
+// theirs or that, being of another model, cannot be compared, with their pictures.
+// All of it is one transaction, or nothing with an error. Only when it is too large for one, with
 // thousands of rows, it is a series: its first transaction takes the person and
 // the name, and should the series be interrupted, FinishDeletes completes it.
 //
@@ -108,7 +117,7 @@ func (s *Store) forget(id string, redact Redact) (Receipt, error) {
 		if head, err = s.personChanges(txn, id); err != nil {
 			return err
 		}
-		changes, err = rowChanges(txn, id, redact, &receipt)
+		changes, err = s.rowChanges(txn, id, redact, &receipt)
 		return err
 	})
 	if err != nil {
@@ -134,16 +143,10 @@ func (s *Store) forgetInSeries(id string, grave Grave, head, changes []change, r
 	err := s.update(s.freeing(), func(txn *badger.Txn) error {
 		return errors.Join(apply(txn, head, redact), txn.Set(forgetKey(id), nil), s.dig(txn, grave))
 	})
-	for len(changes) > 0 && err == nil {
-		// Redacted payloads may be large: a batch that is too big is halved.
-		for n := min(len(changes), batch); ; n /= 2 {
-			err = s.update(s.freeing(), func(txn *badger.Txn) error { return apply(txn, changes[:n], redact) })
-			if n > 1 && errors.Is(err, badger.ErrTxnTooBig) {
-				continue
-			}
-			changes = changes[n:]
-			break
-		}
+	if err == nil {
+		err = inSeries(changes, func(some []change) error {
+			return s.update(s.freeing(), func(txn *badger.Txn) error { return apply(txn, some, redact) })
+		})
 	}
 	if err != nil {
 		return err
@@ -168,28 +171,19 @@ func (s *Store) personChanges(txn *badger.Txn, id string) ([]change, error) {
 	return []change{{key: personKey(id)}, {key: nameKey(p.Name)}}, nil
 }
 
-// rowChanges are the templates, crops and events of a person. It runs redact on each
-// waiting event, so that one which fails stops everything before it begins.
-func rowChanges(txn *badger.Txn, id string, redact Redact, receipt *Receipt) ([]change, error) {
-	var changes []change
-	for item := range keys(txn, templatePrefix+id+"/") {
-		changes = append(changes, change{key: item.KeyCopy(nil)})
-		receipt.Templates++
+// rowChanges are the templates, crops and events of a person, in an order that may
+// be interrupted: by the templates what is like them is found again. It runs redact
+// on each waiting event, so that one which fails stops everything before it begins.
+func (s *Store) rowChanges(txn *badger.Txn, id string, redact Redact, receipt *Receipt) ([]change, error) {
+	changes, own, err := historyChanges(txn, id, receipt)
+	if err != nil {
+		return nil, err
 	}
-	for item := range keys(txn, cropPrefix+id+"/") {
-		changes = append(changes, change{key: item.KeyCopy(nil)})
-		receipt.Crops++
+	alike, err := s.alikeChanges(txn, id, own, receipt)
+	if err != nil {
+		return nil, err
 	}
-	for item := range values(txn, historyPrefix, []byte(historyPrefix)) {
-		row, err := itemRow(item)
-		if err != nil {
-			return nil, err
-		}
-		if row.Person == id {
-			changes = append(changes, change{key: item.KeyCopy(nil)})
-			receipt.History++
-		}
-	}
+	changes = append(changes, alike...)
 	for item := range values(txn, queuePrefix, []byte(queuePrefix)) {
 		row, err := itemRow(item)
 		if err != nil {
@@ -204,7 +198,94 @@ func rowChanges(txn *badger.Txn, id string, redact Redact, receipt *Receipt) ([]
 		changes = append(changes, change{key: item.KeyCopy(nil), redact: true})
 		receipt.Queued++
 	}
+	for item := range keys(txn, cropPrefix+id+"/") {
+		changes = append(changes, change{key: item.KeyCopy(nil)})
+		receipt.Crops++
+	}
+	for item := range keys(txn, templatePrefix+id+"/") {
+		changes = append(changes, change{key: item.KeyCopy(nil)})
+		receipt.Templates++
+	}
 	return changes, nil
+}
+
+// historyChanges are the events of a person, each after what was seen of the face.
+func historyChanges(txn *badger.Txn, id string, receipt *Receipt) (changes []change, own map[uint64]bool, err error) {
+	own = make(map[uint64]bool)
+	for item := range values(txn, historyPrefix, []byte(historyPrefix)) {
+		row, err := itemRow(item)
+		if err != nil {
+			return nil, nil, err
+		}
+		if row.Person != id {
+			continue
+		}
+		seq := sequenceOf(item.Key())
+		of, err := faceChanges(txn, seq, receipt)
+		if err != nil {
+			return nil, nil, err
+		}
+		changes = append(append(changes, of...), change{key: item.KeyCopy(nil)})
+		own[seq] = true
+		receipt.History++
+	}
+	return changes, own, nil
+}
+
+// alikeChanges are embeddings and pictures of other events with the person's face.
+func (s *Store) alikeChanges(txn *badger.Txn, id string, own map[uint64]bool, receipt *Receipt) ([]change, error) {
+	if s.opts.Alike == nil {
+		return nil, nil
+	}
+	templates := make(map[string][][]float32) // by model
+	prefix := templatePrefix + id + "/"
+	for item := range values(txn, prefix, []byte(prefix)) {
+		err := item.Value(func(record []byte) error {
+			t, err := decodeTemplate(record)
+			templates[t.Model] = append(templates[t.Model], t.Vector)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(templates) == 0 {
+		return nil, nil
+	}
+	least := s.opts.Alike()
+	var alike []uint64
+	err := faces(txn, func(seq uint64, model string, v []float32) {
+		theirs := func(t []float32) bool { return match.Cosine(t, v) >= least }
+		if of := templates[model]; !own[seq] && (of == nil || slices.ContainsFunc(of, theirs)) {
+			alike = append(alike, seq)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	var changes []change
+	for _, seq := range alike {
+		of, err := faceChanges(txn, seq, receipt)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, of...)
+		receipt.Alike++
+	}
+	return changes, nil
+}
+
+// faceChanges are the embedding and the picture of an event, the embedding last: by
+// it they are found again after an interruption.
+func faceChanges(txn *badger.Txn, seq uint64, receipt *Receipt) (changes []change, err error) {
+	found, _, err := faceOf(txn, seq)
+	for _, key := range slices.Backward(found) {
+		if bytes.HasPrefix(key, []byte(picturePrefix)) {
+			receipt.Pictures++
+		}
+		changes = append(changes, change{key: key})
+	}
+	return changes, err
 }
 
 func redacted(row Row, redact Redact) (Row, error) {

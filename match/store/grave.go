@@ -270,18 +270,11 @@ func (s *Store) passRows(from, into string) error {
 		if err != nil {
 			return explain(err)
 		}
-		for len(found) > 0 {
-			for n := min(len(found), batch); ; n /= 2 {
-				err := s.update(s.freeing(), func(txn *badger.Txn) error { return passAll(txn, found[:n], into) })
-				if n > 1 && errors.Is(err, badger.ErrTxnTooBig) {
-					continue
-				}
-				if err != nil {
-					return err
-				}
-				found = found[n:]
-				break
-			}
+		err = inSeries(found, func(some [][]byte) error {
+			return s.update(s.freeing(), func(txn *badger.Txn) error { return passAll(txn, some, into) })
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return s.load() // the queue's size

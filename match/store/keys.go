@@ -22,6 +22,8 @@ const schema = 1
 //	crop/<person id>/<template id>          the face's picture, when crops are kept
 //	queue/<sequence number>                 row record: an event to be published
 //	history/<sequence number>               row record: an event that happened
+//	face/<sequence number>                  face record: the embedding of that event's face
+//	picture/<sequence number>               the picture of that event's face
 //	setting/<key>                           opaque
 //	forget/<person id>                      empty: a deletion has begun
 //	grave/<SHA-256 of the person id>        grave record: the person is no more
@@ -35,6 +37,8 @@ const (
 	cropPrefix     = "crop/"
 	queuePrefix    = "queue/"
 	historyPrefix  = "history/"
+	facePrefix     = "face/"
+	picturePrefix  = "picture/"
 	settingPrefix  = "setting/"
 	forgetPrefix   = "forget/"
 	gravePrefix    = "grave/"

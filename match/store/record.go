@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"facerecd/match"
@@ -28,27 +29,15 @@ func encodeTemplate(t match.Template) []byte {
 	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(t.Quality))
 	b = appendTime(b, t.Created)
 	b = appendString(b, t.Model)
-	b = binary.AppendUvarint(b, uint64(len(t.Vector)))
-	for _, x := range t.Vector {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
-	}
-	return b
+	return appendVector(b, t.Vector)
 }
 
 func decodeTemplate(record []byte) (match.Template, error) {
 	r := reader{rest: record}
 	r.version()
-	t := match.Template{Quality: r.float(), Created: r.time(), Model: r.string()}
-	n := r.uvarint()
-	if n > maxElements || uint64(len(r.rest)) != 4*n {
-		r.bad = true
-	}
+	t := match.Template{Quality: r.float(), Created: r.time(), Model: r.string(), Vector: r.vector(nil)}
 	if r.bad {
 		return match.Template{}, errRecord
-	}
-	t.Vector = make([]float32, n)
-	for i := range t.Vector {
-		t.Vector[i] = r.float()
 	}
 	if err := checkTemplate(t); err != nil {
 		return match.Template{}, err
@@ -58,11 +47,8 @@ func decodeTemplate(record []byte) (match.Template, error) {
 
 // checkTemplate is what holds for each template in a store.
 func checkTemplate(t match.Template) error {
-	if len(t.Vector) == 0 || len(t.Vector) > maxElements {
-		return fmt.Errorf("%w vector: it has %d elements, 1 to %d are possible", ErrInvalid, len(t.Vector), maxElements)
-	}
-	if t.Model == "" || len(t.Model) > 200 {
-		return fmt.Errorf("%w model id %.200q: it has %d bytes, 1 to 200 are possible", ErrInvalid, t.Model, len(t.Model))
+	if err := checkVector(t.Model, t.Vector); err != nil {
+		return err
 	}
 	if !finite(t.Quality) {
 		return fmt.Errorf("%w quality %v", ErrInvalid, t.Quality)
@@ -70,7 +56,18 @@ func checkTemplate(t match.Template) error {
 	if len(t.Crop) > MaxCrop {
 		return fmt.Errorf("%w crop: it has %d bytes, up to %d are possible", ErrInvalid, len(t.Crop), MaxCrop)
 	}
-	for i, x := range t.Vector {
+	return nil
+}
+
+// checkVector is what holds for each embedding in a store, and the model that made it.
+func checkVector(model string, v []float32) error {
+	if len(v) == 0 || len(v) > maxElements {
+		return fmt.Errorf("%w vector: it has %d elements, 1 to %d are possible", ErrInvalid, len(v), maxElements)
+	}
+	if model == "" || len(model) > 200 {
+		return fmt.Errorf("%w model id %.200q: it has %d bytes, 1 to 200 are possible", ErrInvalid, model, len(model))
+	}
+	for i, x := range v {
 		if !finite(x) {
 			return fmt.Errorf("%w vector: element %d is %v", ErrInvalid, i, x)
 		}
@@ -79,6 +76,26 @@ func checkTemplate(t match.Template) error {
 }
 
 func finite(x float32) bool { return x-x == 0 }
+
+// encodeFace makes the record of an event's embedding; its sequence number is in
+// the key:
+//
+//	version 1 | model | elements uvarint | float32 each
+func encodeFace(model string, v []float32) []byte {
+	b := make([]byte, 0, 8+len(model)+4*len(v))
+	return appendVector(appendString(append(b, recordVersion), model), v)
+}
+
+// decodeFace puts the elements into buf, if they fit.
+func decodeFace(record []byte, buf []float32) (model string, v []float32, err error) {
+	r := reader{rest: record}
+	r.version()
+	model, v = r.string(), r.vector(buf)
+	if r.bad {
+		return "", nil, errRecord
+	}
+	return model, v, checkVector(model, v)
+}
 
 // encodeRow makes the record of an event; its sequence number is in the key:
 //
@@ -136,6 +153,14 @@ func appendTime(b []byte, t time.Time) []byte {
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendVector(b []byte, v []float32) []byte {
+	b = binary.AppendUvarint(b, uint64(len(v)))
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return b
 }
 
 var errRecord = errors.New("record is damaged")
@@ -198,3 +223,17 @@ func (r *reader) uvarint() uint64 {
 }
 
 func (r *reader) string() string { return string(r.take(r.uvarint())) }
+
+// vector is the last of a record.
+func (r *reader) vector(buf []float32) []float32 {
+	n := r.uvarint()
+	if r.bad || n > maxElements || uint64(len(r.rest)) != 4*n {
+		r.bad = true
+		return nil
+	}
+	v := slices.Grow(buf[:0], int(n))[:n]
+	for i := range v {
+		v[i] = r.float()
+	}
+	return v
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 )
@@ -36,6 +37,12 @@ func (s *Store) load() error {
 				l.oldest = sequenceOf(item.Key())
 			}
 			l.recorded++
+			l.kept += item.ValueSize()
+		}
+		for _, prefix := range []string{facePrefix, picturePrefix} {
+			for item := range keys(txn, prefix) {
+				l.kept += item.ValueSize()
+			}
 		}
 		for item := range keys(txn, forgetPrefix) {
 			unfinished[strings.TrimPrefix(string(item.Key()), forgetPrefix)] = struct{}{}
@@ -59,32 +66,46 @@ func (s *Store) trim() error {
 	return s.inBatches(func(txn *badger.Txn, l *eventLog) error {
 		return errors.Join(
 			s.dropOldest(txn, l, l.queued-s.opts.MaxQueued, l.bytes-s.opts.MaxBytes),
-			s.trimHistory(txn, l, l.recorded-s.opts.MaxHistory),
+			s.trimHistory(txn, l, l.recorded-s.opts.MaxHistory, l.kept-s.opts.MaxHistoryBytes),
 		)
 	})
 }
 
-// expire drops events that have waited for too long, and keeps the store's age.
+// expire drops events that have waited, or were kept, for too long, and keeps the
+// store's age.
 func (s *Store) expire() error {
-	limit := s.age() - s.opts.MaxAge
+	age := s.age()
 	return s.inBatches(func(txn *badger.Txn, l *eventLog) error {
-		old := 0
-		for item := range values(txn, queuePrefix, sequenceKey(queuePrefix, s.queueHead.Load())) {
-			record, err := item.ValueCopy(nil)
-			if err != nil {
-				return err
-			}
-			_, age, err := decodeRow(record)
-			if err != nil {
-				return fmt.Errorf("event %d: %w", sequenceOf(item.Key()), err)
-			}
-			if age > limit || old == batch {
-				break
-			}
-			old++
+		waited, err := older(txn, queuePrefix, s.queueHead.Load(), age-s.opts.MaxAge)
+		if err != nil {
+			return err
 		}
-		return s.dropOldest(txn, l, old, 0)
+		kept, err := older(txn, historyPrefix, l.oldest, age-s.opts.MaxHistoryAge)
+		if err != nil {
+			return err
+		}
+		return errors.Join(s.dropOldest(txn, l, waited, 0), s.trimHistory(txn, l, kept, 0))
 	})
+}
+
+// older counts the events under a prefix that are from the limit or before, up to
+// batch.
+func older(txn *badger.Txn, prefix string, first uint64, limit time.Duration) (n int, err error) {
+	for item := range values(txn, prefix, sequenceKey(prefix, first)) {
+		var age time.Duration
+		err := item.Value(func(record []byte) (err error) {
+			_, age, err = decodeRow(record)
+			return err
+		})
+		if err != nil {
+			return 0, fmt.Errorf("event %d: %w", sequenceOf(item.Key()), err)
+		}
+		if age > limit || n == batch {
+			break
+		}
+		n++
+	}
+	return n, nil
 }
 
 // inBatches repeats a step, each time in a transaction of its own, until it has

@@ -25,9 +25,12 @@ const (
 	DefaultMaxQueued  = 100_000             // about 50 MB of events: weeks without a broker
 	DefaultMaxBytes   = 64 << 20            // of a card that has other things to hold
 	DefaultMaxAge     = 30 * 24 * time.Hour // older news is of no use to anybody
-	DefaultMaxHistory = 10_000              // about 5 MB: flash is small and wears out
+	DefaultMaxHistory = 10_000              // about 5 MB, and 8 MB of embeddings: flash is small and wears out
 	DefaultMinFree    = 32 << 20            // what Badger may need at once to flush and compact, with room to spare
 	DefaultGCInterval = 10 * time.Minute
+
+	DefaultMaxHistoryBytes = 64 << 20            // pictures are large
+	DefaultMaxHistoryAge   = 30 * 24 * time.Hour // who came by is nobody's business for longer
 )
 
 // MaxValue is the size in bytes that the payload of an event and a setting may have.
@@ -42,9 +45,15 @@ type Options struct {
 	MaxQueued     int           // events that wait to be published; the oldest goes first
 	MaxBytes      int64         // that those take; the oldest goes first
 	MaxAge        time.Duration // of a waiting event, counted while a Store is open; see Append
-	MaxHistory    int           // events in the history
+	MaxHistory    int           // events in the history; the oldest goes first
 	MinFree       int64         // bytes of the disk that are left alone
 	GCInterval    time.Duration // how often Run tidies up
+
+	MaxHistoryBytes int64         // that the history takes, with embeddings and pictures; the oldest event goes first
+	MaxHistoryAge   time.Duration // of an event in the history, counted while a Store is open
+	// Alike is the cosine from which on a face in the history passes for that of a
+	// person who is deleted, whatever name the event has; nil: none does.
+	Alike func() float32
 }
 
 // Errors for errors.Is.
@@ -139,6 +148,7 @@ func (o *Options) complete() error {
 	for name, n := range map[string]int64{
 		"MaxQueued": int64(o.MaxQueued), "MaxBytes": o.MaxBytes, "MaxAge": int64(o.MaxAge), "MaxHistory": int64(o.MaxHistory),
 		"MinFree": o.MinFree, "GCInterval": int64(o.GCInterval),
+		"MaxHistoryBytes": o.MaxHistoryBytes, "MaxHistoryAge": int64(o.MaxHistoryAge),
 	} {
 		if n < 0 {
 			return fmt.Errorf("%w option %s: it is below 0", ErrInvalid, name)
@@ -156,6 +166,8 @@ func (o *Options) complete() error {
 	setDefault(&o.MaxBytes, DefaultMaxBytes)
 	setDefault(&o.MaxAge, DefaultMaxAge)
 	setDefault(&o.MaxHistory, DefaultMaxHistory)
+	setDefault(&o.MaxHistoryBytes, DefaultMaxHistoryBytes)
+	setDefault(&o.MaxHistoryAge, DefaultMaxHistoryAge)
 	setDefault(&o.MinFree, DefaultMinFree)
 	setDefault(&o.GCInterval, DefaultGCInterval)
 	return nil

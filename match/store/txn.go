@@ -55,3 +55,21 @@ func scan(txn *badger.Txn, o badger.IteratorOptions, from []byte) iter.Seq[*badg
 // batch is how many keys a transaction of a series deletes or rewrites: far
 // below Badger's limit of about 6000 for memTableSize.
 const batch = 500
+
+// inSeries writes items in order, up to batch of them in a transaction. They may be
+// large: some that are too big for one are halved.
+func inSeries[T any](items []T, write func(some []T) error) error {
+	for len(items) > 0 {
+		n := min(len(items), batch)
+		err := write(items[:n])
+		for n > 1 && errors.Is(err, badger.ErrTxnTooBig) {
+			n /= 2
+			err = write(items[:n])
+		}
+		if err != nil {
+			return err
+		}
+		items = items[n:]
+	}
+	return nil
+}
