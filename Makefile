@@ -6,6 +6,7 @@ PYTHON    ?= python3
 FUZZTIME  ?= 20s
 LFW       ?=
 ARCH      ?= $(shell $(GO) env GOARCH)
+CUTS      ?= 2
 
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GOFUMPT   := mvdan.cc/gofumpt@v0.12.0
@@ -73,11 +74,13 @@ vm: deps deb
 
 vm-test: vm ## boot a Debian with a virtual camera and test the service in it (ARCH=amd64 or arm64; as root)
 	cross/vm/run.sh $(ARCH) $(VM)
+	cross/vm/boots.sh $(ARCH) $(VM) $(CUTS)
 
-soak: vm ## 10,000 events while everything fails, then the VM test with 200 unplugs of the camera, about half an hour
+soak: vm ## 10,000 events while everything fails; in the VM 200 unplugs of the camera and 30 power cuts; over an hour
 	FACERECD_STORM_EVENTS=10000 $(GO) test -count=1 -v -timeout 30m -run LostInAStorm ./daemon/mqtt
 	echo 'export VM_CYCLES=200 VM_RUN=ComesBackFromEvery' > $(VM)/env
 	cross/vm/run.sh $(ARCH) $(VM) 7200
+	cross/vm/boots.sh $(ARCH) $(VM) 30
 
 deb: build binary ## write dist/facerecd_VERSION_ARCH.deb (ARCH=amd64 or arm64)
 	$(PYTHON) cross/fetch.py runtime --arch $(ARCH)

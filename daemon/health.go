@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"facerecd/capture"
@@ -22,6 +24,7 @@ type health struct {
 	status mqtt.Status
 	since  time.Time // of status
 
+	full   time.Time       // since when the disk is full; zero: it is not
 	reload []api.Condition // what came of the last reload
 	noKey  error           // why there is no fleet, although there should be
 }
@@ -90,6 +93,10 @@ func (d *Daemon) condition() api.Health {
 		return r
 	}
 	r.Uptime = int64(time.Since(h.started).Seconds())
+	full := h.noRoom()
+	if full {
+		wrong("disk_full", h.full, "the disk that holds data_dir is full: nobody can be enrolled, and events wait in memory; free some space, for instance with journalctl --vacuum-size=50M")
+	}
 	for _, u := range h.parts.units.list() {
 		c := u.camera
 		s := c.Status()
@@ -97,8 +104,8 @@ func (d *Daemon) condition() api.Health {
 		if s.State == capture.Failed || s.State == capture.Ended {
 			wrong("camera_"+s.Code, s.Since, c.Name+": "+s.Hint)
 		}
-		if p := u.pipeline; p.Failing() {
-			wrong("pipeline", time.Now(), c.Name+": frames are not processed or events not stored; the log says why (a full disk?)")
+		if p := u.pipeline; p.Failing() && !full {
+			wrong("pipeline", time.Now(), c.Name+": frames are not processed or events not stored; the log says why")
 		} else if p.Lost() > 0 {
 			wrong("events_lost", time.Now(), c.Name+": events were lost because they could not be stored; see the log")
 		}
@@ -125,6 +132,17 @@ func (d *Daemon) condition() api.Health {
 		wrong("foreign_templates", h.started, fmt.Sprintf("%d templates were made by another model pack and are not compared; %s", n, hint))
 	}
 	return r
+}
+
+// noRoom tells whether the disk is full, and notes since when. The caller holds mu.
+func (h *health) noRoom() bool {
+	switch err := h.parts.store.Room(); {
+	case !errors.Is(err, syscall.ENOSPC):
+		h.full = time.Time{}
+	case h.full.IsZero():
+		h.full = time.Now()
+	}
+	return !h.full.IsZero()
 }
 
 // camera is how a camera fares. The caller holds mu.

@@ -6,7 +6,8 @@
 # SHARE is a folder with the script `run`, which the guest's root runs in it.
 # What it prints goes to SHARE/out.log and to our output, the guest's journal to
 # SHARE/journal.log, its console to SHARE/console.log. LIMIT is in seconds.
-# KEEP=overlay.qcow2 names a disk that outlives the run.
+# KEEP=overlay.qcow2 names a disk that outlives the run, CACHE how qemu writes it;
+# the process is in SHARE/qemu.pid.
 set -eu
 arch=$1 share=$(cd "$2" && pwd) limit=${3:-2400}
 guest=$(cd "$(dirname "$0")/../../.cache/vm/$arch" && pwd)
@@ -28,7 +29,7 @@ timeout --kill-after=10 "$limit" $machine -accel tcg,thread=multi -m 1536 -smp 2
 	-nodefaults -no-reboot -display none -serial "file:$share/console.log" \
 	-kernel "$guest/vmlinuz" -initrd "$guest/initrd.img" \
 	-append "root=/dev/vda rw console=$console quiet systemd.show_status=0 tests ${APPEND:-}" \
-	-drive "if=virtio,format=qcow2,file=$disk,cache=writeback" \
+	-drive "if=virtio,format=qcow2,file=$disk,cache=${CACHE:-writeback}" -pidfile "$share/qemu.pid" \
 	-netdev user,id=n0 -device "virtio-net-pci,netdev=n0$net" \
 	-fsdev "local,id=h,path=$share,security_model=none" -device virtio-9p-pci,fsdev=h,mount_tag=host \
 	-device virtio-rng-pci </dev/null &

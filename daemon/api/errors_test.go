@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"facerecd/match"
@@ -73,7 +74,10 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 	}
 	full := register(photoField)
 	full.form = images(1)
-	full.server = failing(errors.New("disk full at /var/lib"))
+	full.server = failing(fmt.Errorf("store templates: %w", syscall.ENOSPC))
+	fails := register(photoField)
+	fails.form = images(1)
+	fails.server = failing(errors.New("something at /var/lib"))
 	choosing := register(photoField)
 	choosing.form = images(1)
 	choosing.server = failing(fmt.Errorf("enrol: %w", problem(503, CodeNotReady, "The models are being loaded; try again in a minute.")))
@@ -123,7 +127,8 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		"17 MiB":                 {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(8, 4) + strings.Repeat("x", MaxImageBytes)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "too_large_bytes", "The picture is over 16 MiB: send a smaller one.")},
 		"no face":                {register(field{"name", "", "ana"}, field{"images", "a.jpg", photo(4, 8)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "no_face", "There is no face in it; send a photo that shows one.")},
 		"image in a wrong field": {register(field{"name", "", "ana"}, field{"photo", "a.jpg", photo(8, 4)}), 422, CodeNoUsableImage, unusable, rejected("a.jpg", "unknown_field", "It was sent in the form field 'photo': send images in the field images.")},
-		"enrolment fails":        {full, 500, CodeInternal, internal, ""},
+		"disk full":              {full, 507, CodeDiskFull, "The disk of this device is full, and nothing was stored. Free some space on it, for instance with journalctl --vacuum-size=50M, and try again.", ""},
+		"enrolment fails":        {fails, 500, CodeInternal, internal, ""},
 		"enrolment panics":       {panics, 500, CodeInternal, internal, ""},
 		"daemon's own problem":   {choosing, 503, CodeNotReady, "The models are being loaded; try again in a minute.", ""},
 

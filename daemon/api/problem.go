@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -34,6 +35,7 @@ const (
 	CodeMethod         = "method_not_allowed"
 	CodeBusy           = "busy"
 	CodeNotReady       = "not_ready"
+	CodeDiskFull       = "disk_full"
 	CodeInternal       = "internal"
 )
 
@@ -64,6 +66,9 @@ func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p = problem(http.StatusNotFound, CodePersonNotFound, "There is no person with this id; GET /api/v1/people lists them.")
 	case errors.Is(err, ErrNameTaken):
 		p = problem(http.StatusConflict, CodeNameTaken, "Another person has this name; choose a different one, or delete that person first.")
+	case errors.Is(err, syscall.ENOSPC):
+		s.Log.Error("request failed", "route", r.Pattern, "error", err)
+		p = problem(http.StatusInsufficientStorage, CodeDiskFull, "The disk of this device is full, and nothing was stored. Free some space on it, for instance with journalctl --vacuum-size=50M, and try again.")
 	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
 		return // the caller is gone, or the daemon stops: nobody reads an answer
 	default:

@@ -21,6 +21,7 @@ func TestADiskThatIsFullIsSaidAndHarmsNothing(t *testing.T) {
 	defer func() { must(t, s.Close()) }()
 	must(t, s.Enroll(ana(), templates("P1", 3)))
 	appendRows(t, s, 0, 5, "P1")
+	must(t, s.Room())
 
 	filler := filepath.Join(dir, "filler")
 	must(t, os.WriteFile(filler, make([]byte, 34<<20), 0o600))
@@ -30,6 +31,9 @@ func TestADiskThatIsFullIsSaidAndHarmsNothing(t *testing.T) {
 	}
 	free := got[int64](t)(freeBytes(path))
 	wantError(t, err, fmt.Sprintf("append event: disk of %s is full: %d MiB left, 32 MiB needed; free some space: no space left on device", path, free>>20))
+	if err := s.Room(); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("room: %v", err)
+	}
 	if err := s.Enroll(ana(), templates("P1", 4)); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("enrol: %v", err)
 	}
@@ -52,6 +56,7 @@ func TestADiskThatIsFullIsSaidAndHarmsNothing(t *testing.T) {
 	}
 
 	must(t, os.Remove(filler))
+	must(t, s.Room())
 	got[uint64](t)(s.Append(row(5, "P1")))
 	s = reopen(t, s)
 	if got := pendingIDs(t, s); got != "E00001 E00002 E00003 E00004 E00005" {

@@ -261,6 +261,15 @@ func (s *Store) writable(free int64) error {
 	return s.room(free)
 }
 
+// Room says why nothing new would be stored now, with ENOSPC when the disk is
+// full; nil when it would be. It costs a system call.
+func (s *Store) Room() error {
+	if err := s.room(s.opts.MinFree); err != nil {
+		return fmt.Errorf("look for room: %w", err)
+	}
+	return nil
+}
+
 // room refuses to write when the disk is nearly full. Badger writes through
 // memory maps, where a full disk is no error but a SIGBUS, and its compaction
 // (v4.9.6, levelsController.subcompact) takes a table that could not be written
