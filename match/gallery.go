@@ -10,7 +10,8 @@ import (
 
 // Gallery holds the templates of one model in memory and compares a probe with
 // all of them. It is safe for concurrent use: any number of searches run side
-// by side, and a change waits for those under way (a few milliseconds).
+// by side, and a change waits for those under way (a few milliseconds; some tens
+// during a LeaveOneOut).
 //
 // Templates are rows of one contiguous matrix, because a scan in memory order
 // is what makes an exact search over 100,000 of them cheap enough to need no
@@ -22,10 +23,12 @@ type Gallery struct {
 	mu      sync.RWMutex
 	vectors []float32      // one unit vector after the other
 	rows    []int32        // per vector, an index into people
+	ids     []string       // per vector, Template.ID
 	people  []string       // person ids by slot; a removed person's slot is used again
 	slots   map[string]int // person id -> index into people
 	free    []int          // slots without a person
 	foreign map[string]int // person id -> templates of other models
+	moves   int            // how often vectors have changed their places
 }
 
 // Candidate is a person and how well the probe fits: the cosine of the best of
@@ -73,6 +76,7 @@ func (g *Gallery) Add(templates ...Template) error {
 		}
 		slot := g.slot(t.Person)
 		g.rows = append(g.rows, int32(slot))
+		g.ids = append(g.ids, t.ID)
 		g.vectors = append(g.vectors, units[i]...)
 	}
 	return nil
@@ -105,6 +109,7 @@ func (g *Gallery) Grow(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.rows = slices.Grow(g.rows, n)
+	g.ids = slices.Grow(g.ids, n)
 	g.vectors = slices.Grow(g.vectors, n*g.size)
 }
 
@@ -144,11 +149,13 @@ func (g *Gallery) RemovePerson(id string) int {
 		last := len(g.rows) - 1
 		copy(g.row(i), g.row(last))
 		clear(g.row(last))
-		g.rows[i] = g.rows[last]
-		g.rows = g.rows[:last]
+		g.rows[i], g.ids[i] = g.rows[last], g.ids[last]
+		g.ids[last] = ""
+		g.rows, g.ids = g.rows[:last], g.ids[:last]
 		g.vectors = g.vectors[:last*g.size]
 		removed++
 	}
+	g.moves++
 	delete(g.slots, id)
 	g.people[slot] = ""
 	g.free = append(g.free, slot)
@@ -247,13 +254,15 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	return Ranking{Best: g.candidate(best, bestScore), Second: g.candidate(second, secondScore)}
 }
 
-// candidate clips the score, which rounding may carry past the range of a cosine.
 func (g *Gallery) candidate(slot int32, score float32) Candidate {
 	if slot < 0 {
 		return Candidate{}
 	}
-	return Candidate{Person: g.people[slot], Score: min(max(score, -1), 1)}
+	return Candidate{Person: g.people[slot], Score: clip(score)}
 }
+
+// clip undoes what rounding may carry past the range of a cosine.
+func clip(score float32) float32 { return min(max(score, -1), 1) }
 
 // DuplicateCosine is from where on two embeddings add nothing to each other.
 // Photos of one person taken on different occasions reach about 0.4 to 0.8;
