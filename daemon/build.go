@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -129,6 +130,7 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	p.server = &api.Server{
 		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
 		People: p.roster, Events: p.log, Health: d.Health, Metrics: d.measure, Cameras: &cameras{d.condition, p},
+		Check: func(ctx context.Context) (api.Checkup, error) { return p.roster.Checkup(ctx, *p.policy.Load()) },
 	}
 	if c.TokenFile != "" {
 		token, created, err := api.LoadOrCreateToken(c.TokenFile)

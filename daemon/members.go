@@ -49,17 +49,6 @@ func (m *members) Record(mark store.Mark) (fleet.Record, bool, error) {
 	return fleet.OfGrave(g), ok, nil
 }
 
-func (m *members) stored(id string) (all []match.Template, err error) {
-	err = m.Store.PersonTemplates(id, func(t match.Template) error {
-		all = append(all, t)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read templates: %w", err)
-	}
-	return all, nil
-}
-
 // Marks implements fleet.People.
 func (m *members) Marks() ([]store.Mark, error) {
 	m.mu.RLock()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"facerecd/cross/testkit"
+	"facerecd/daemon/api"
 	"facerecd/daemon/event"
 	"facerecd/daemon/fleet"
 	"facerecd/match"
@@ -74,7 +75,7 @@ func (m *members) apply(t *testing.T, records ...fleet.Record) []store.Mark {
 // state is everybody in the store, and checks that gallery and names agree.
 func (m *members) state(t *testing.T) string {
 	t.Helper()
-	people, err := m.List(t.Context())
+	people, err := m.List(t.Context(), api.Selection{})
 	if err != nil {
 		t.Fatal(err)
 	}

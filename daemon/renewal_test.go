@@ -301,7 +301,7 @@ func TestInterruptedRenewalGoesOnAtTheNextStart(t *testing.T) {
 			}
 		}
 	}
-	all, err := r.Roster.List(t.Context())
+	all, err := r.Roster.List(t.Context(), api.Selection{})
 	if err != nil || len(all) != 1 || all[0].ID != e.Person.ID || all[0].Templates != 3 || all[0].Stale != 0 {
 		t.Errorf("people %+v, %v", all, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"facerecd/daemon/api"
@@ -197,12 +199,43 @@ func (r *Roster) changed(id string) {
 }
 
 // List implements api.People.
-func (r *Roster) List(context.Context) ([]match.Person, error) {
-	people, err := r.Store.People()
-	for i := range people {
-		people[i] = r.counted(people[i])
+func (r *Roster) List(_ context.Context, which api.Selection) ([]match.Person, error) {
+	if which == (api.Selection{}) {
+		people, err := r.Store.People()
+		for i := range people {
+			people[i] = r.counted(people[i])
+		}
+		return people, err
 	}
-	return people, err
+	var people []match.Person
+	for _, id := range r.selected(which) {
+		p, err := r.Store.Person(id)
+		if errors.Is(err, store.ErrNotFound) { // deleted meanwhile
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if people = append(people, r.counted(p)); len(people) == which.Limit {
+			break
+		}
+	}
+	return people, nil
+}
+
+// selected lists ids in order, by the names in memory. Its Limit is the
+// caller's to heed.
+func (r *Roster) selected(which api.Selection) []string {
+	part := store.FoldName(which.Name)
+	var ids []string
+	r.mu.RLock()
+	for id, name := range r.names {
+		if id > which.After && (part == "" || strings.Contains(store.FoldName(name), part)) {
+			ids = append(ids, id)
+		}
+	}
+	r.mu.RUnlock()
+	slices.Sort(ids)
+	return ids
 }
 
 // Get implements api.People.

@@ -103,10 +103,15 @@ func (d *daemon) Recognize(ctx context.Context, img image.Image) (Recognition, e
 	return r, nil
 }
 
-func (d *daemon) List(context.Context) ([]match.Person, error) {
+func (d *daemon) List(_ context.Context, which Selection) (people []match.Person, _ error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.people), nil
+	for _, p := range d.people {
+		if p.ID > which.After && strings.Contains(p.Name, which.Name) && (which.Limit == 0 || len(people) < which.Limit) {
+			people = append(people, p)
+		}
+	}
+	return people, nil
 }
 
 func (d *daemon) find(id string) (int, error) {
@@ -178,6 +183,7 @@ func (d *daemon) server() *Server {
 		Faces: d, People: d, Events: d, Cameras: d.screens,
 		Health:  func() Health { return Health{Status: StatusOK, Uptime: 60} },
 		Metrics: func(p *metrics.Page) { p.Gauge("up", "Always 1.", metrics.Number(1)) },
+		Check:   func(context.Context) (Checkup, error) { return Checkup{People: len(d.people)}, nil },
 		Log:     slog.New(slog.DiscardHandler),
 	}
 }

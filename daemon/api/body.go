@@ -27,8 +27,8 @@ type steadyBody struct {
 	deadline time.Time
 }
 
-func newSteadyBody(w http.ResponseWriter, body io.ReadCloser) *steadyBody {
-	b := &steadyBody{ReadCloser: body, conn: http.NewResponseController(w), deadline: time.Now().Add(bodyPatience)}
+func newSteadyBody(w http.ResponseWriter, body io.ReadCloser, patience time.Duration) *steadyBody {
+	b := &steadyBody{ReadCloser: body, conn: http.NewResponseController(w), deadline: time.Now().Add(patience)}
 	// Set now, it also bounds how long net/http waits for a body that no
 	// handler reads.
 	_ = b.conn.SetReadDeadline(b.deadline)

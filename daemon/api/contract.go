@@ -81,12 +81,21 @@ type Face struct {
 // for an id that is nobody's, Rename ErrNameTaken when somebody else has the
 // name.
 type People interface {
-	List(ctx context.Context) ([]match.Person, error)
+	// List returns the selected people in the order of their ids, which is that
+	// of their enrolment.
+	List(ctx context.Context, which Selection) ([]match.Person, error)
 	Get(ctx context.Context, id string) (match.Person, error)
 	Rename(ctx context.Context, id, name string) (match.Person, error)
 	// Delete forgets the person and everything made from their face; when it
 	// returns, no crash brings them back.
 	Delete(ctx context.Context, id string) (Receipt, error)
+}
+
+// Selection is some of the people. The zero value selects everybody.
+type Selection struct {
+	After string // whose ids are greater
+	Name  string // whose names have this in them, whatever its case
+	Limit int    // the first of them; 0: all
 }
 
 // The errors by which a People tells a caller's mistake from its own trouble.

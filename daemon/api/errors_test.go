@@ -161,6 +161,15 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		"rename at length":      {patch("/api/v1/people/"+id(1), `{"name":"`+strings.Repeat("x", 5000)+`"}`), 413, CodeBodyTooLarge, tooBig, ""},
 		"rename as a form":      {request{method: "PATCH", path: "/api/v1/people/" + id(1), body: strings.NewReader("name=x")}, 415, CodeMediaType, `Send JSON, with Content-Type: application/json: {\"name\": \"new name\"}.`, ""},
 
+		"0 people":      {request{method: "GET", path: "/api/v1/people?limit=0"}, 400, CodeBadParameter, "limit must be a number from 1 to 1000.", ""},
+		"1001 people":   {request{method: "GET", path: "/api/v1/people?limit=1001"}, 400, CodeBadParameter, "limit must be a number from 1 to 1000.", ""},
+		"after nobody":  {request{method: "GET", path: "/api/v1/people?after=ana"}, 400, CodeBadParameter, "after must be the id of a person, as an earlier answer has it in next.", ""},
+		"no check":      {request{method: "GET", path: "/api/v1/check?seconds=0"}, 400, CodeBadParameter, "seconds must be a number from 1 to 600.", ""},
+		"endless check": {request{method: "GET", path: "/api/v1/check?seconds=601"}, 400, CodeBadParameter, "seconds must be a number from 1 to 600.", ""},
+		"a check fails": {request{method: "GET", path: "/api/v1/check", server: func(s *Server) {
+			s.Check = func(context.Context) (Checkup, error) { return Checkup{}, errors.New("disk") }
+		}}, 500, CodeInternal, internal, ""},
+
 		// events
 		"limit 0":          {request{method: "GET", path: "/api/v1/events?limit=0"}, 400, CodeBadParameter, "limit must be a number from 1 to 500.", ""},
 		"limit 501":        {request{method: "GET", path: "/api/v1/events?limit=501"}, 400, CodeBadParameter, "limit must be a number from 1 to 500.", ""},

@@ -17,6 +17,9 @@ const (
 )
 
 func (s *service) register(w http.ResponseWriter, r *http.Request) error {
+	if err := s.throttle(w, r); err != nil {
+		return err
+	}
 	held := &share{of: &s.memory}
 	defer held.release()
 	f, err := readForm(w, r, held)
@@ -56,6 +59,9 @@ func (s *service) register(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *service) recognize(w http.ResponseWriter, r *http.Request) error {
+	if err := s.throttle(w, r); err != nil {
+		return err
+	}
 	held := &share{of: &s.memory}
 	defer held.release()
 	e, err := readPicture(w, r, held)

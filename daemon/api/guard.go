@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // guard keeps web pages out. A page that the user visits can send requests to
@@ -42,21 +43,39 @@ func hostname(hostport string) string {
 	return strings.Trim(hostport, "[]")
 }
 
-func (s *service) authorized(r *http.Request) bool {
+// authorize tells whether the request has the token, where one is needed. An
+// address that sent wrong ones is not answered for a while, not even with the
+// right one: each answer would tell whether that was it.
+func (s *service) authorize(w http.ResponseWriter, r *http.Request) error {
 	if s.Token == "" {
-		return true
+		return nil
 	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	// Sums have one length, so that the comparison tells nothing about the token's.
-	got, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.Token))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
-
-func unauthorized(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Authorization") == "" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="facerecd"`)
 		return problem(http.StatusUnauthorized, CodeUnauthorized, "Send the token: Authorization: Bearer <what the file http.token_file holds>.")
 	}
+	right := false
+	wait := s.guesses.try(origin(r), time.Now(), func() (wrong bool) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		// Sums have one length, so that the comparison tells nothing about the token's.
+		got, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(s.Token))
+		right = strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(got[:], want[:]) == 1
+		return !right
+	})
+	switch {
+	case right:
+		return nil
+	case wait > 0:
+		return tooMany(w, wait, "There were too many wrong tokens from this address")
+	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="facerecd", error="invalid_token"`)
 	return problem(http.StatusUnauthorized, CodeUnauthorized, "This is not the token; the file http.token_file on the device holds it.")
+}
+
+// throttle lets nobody send pictures faster than the rest can bear.
+func (s *service) throttle(w http.ResponseWriter, r *http.Request) error {
+	if wait := s.uploads.try(origin(r), time.Now(), func() bool { return true }); wait > 0 {
+		return tooMany(w, wait, "There were too many pictures from this address")
+	}
+	return nil
 }

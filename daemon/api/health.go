@@ -4,8 +4,10 @@ import "net/http"
 
 func (s *service) healthz(w http.ResponseWriter, r *http.Request) error {
 	h := s.Health()
-	if !s.authorized(r) {
+	if s.authorize(w, r) != nil {
 		// A prober needs no token, but learns no more than that.
+		w.Header().Del("WWW-Authenticate")
+		w.Header().Del("Retry-After")
 		return s.answer(w, http.StatusOK, struct {
 			Status string `json:"status"`
 		}{h.Status})

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,16 +48,38 @@ func shows(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsNumber(r) || unicode.IsSymbol(r) || unicode.IsPunct(r)
 }
 
+// maxPeoplePage is how many people one answer has at most, when it is to have
+// some of them.
+const maxPeoplePage = 1000
+
 func (s *service) listPeople(w http.ResponseWriter, r *http.Request) error {
-	people, err := s.People.List(r.Context())
+	query := r.URL.Query()
+	sel := Selection{Name: strings.TrimSpace(query.Get("q")), After: query.Get("after")}
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxPeoplePage {
+			return problem(http.StatusBadRequest, CodeBadParameter, fmt.Sprintf("limit must be a number from 1 to %d.", maxPeoplePage))
+		}
+		sel.Limit = n + 1 // whether there are more
+	}
+	if sel.After != "" && !isID(sel.After) {
+		return problem(http.StatusBadRequest, CodeBadParameter, "after must be the id of a person, as an earlier answer has it in next.")
+	}
+	people, err := s.People.List(r.Context(), sel)
 	if err != nil {
 		return fmt.Errorf("list people: %w", err)
 	}
-	return s.answer(w, http.StatusOK, peopleAnswer{orEmpty(people)})
+	answer := peopleAnswer{People: orEmpty(people)}
+	if sel.Limit > 0 && len(people) == sel.Limit {
+		answer.People = people[:sel.Limit-1]
+		answer.Next = people[sel.Limit-2].ID
+	}
+	return s.answer(w, http.StatusOK, answer)
 }
 
 type peopleAnswer struct {
 	People []match.Person `json:"people"`
+	Next   string         `json:"next,omitempty"` // what after is to be for the rest; empty: there is none
 }
 
 func (s *service) getPerson(w http.ResponseWriter, r *http.Request) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,12 @@ func TestAnswers(t *testing.T) {
 		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"queued":0,"purged":true}`, id(1))},
 		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"queued":0,"purged":true}`, id(1))},
 
+		"people of a name": {get("/api/v1/people?q=An"), false, `{"people":[` + person("Ana") + `]}`},
+		"nobody's name":    {get("/api/v1/people?q=x"), false, `{"people":[]}`},
+		"a last page":      {get("/api/v1/people?limit=1"), false, `{"people":[` + person("Ana") + `]}`},
+		"after the last":   {get("/api/v1/people?limit=1&after=" + id(1)), false, `{"people":[]}`},
+		"a check":          {get("/api/v1/check?seconds=600"), false, `{"people":1,"templates":0,"compared":0,"threshold":0,"margin":0,"missed":[],"confusable":[],"hurts":[],"few":[],"cut":false}`},
+
 		"events":      {get("/api/v1/events"), false, `{"events":[` + seen(3) + `,` + seen(2) + `,` + seen(1) + `]}`},
 		"last events": {get("/api/v1/events?limit=2"), false, `{"events":[` + seen(3) + `,` + seen(2) + `]}`},
 		"next events": {get("/api/v1/events?limit=2&before=" + id(2)), false, `{"events":[` + seen(1) + `]}`},
@@ -74,6 +81,32 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("got %d\n%swant\n%s", status, body, tt.want)
 			}
 		})
+	}
+}
+
+func TestPeopleComeInPages(t *testing.T) {
+	d := &daemon{}
+	for n := range 5 {
+		d.people = append(d.people, match.Person{ID: id(n + 1), Name: "Ana", Created: noon, Updated: noon})
+	}
+	var got []string
+	after, pages := "", 0
+	for {
+		status, _, body := request{method: "GET", path: "/api/v1/people?limit=2&q=Ana" + after}.do(t, d, readDocument(t))
+		var answer peopleAnswer
+		if err := json.Unmarshal([]byte(body), &answer); err != nil || status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		for _, p := range answer.People {
+			got = append(got, p.ID)
+		}
+		if pages++; answer.Next == "" {
+			break
+		}
+		after = "&after=" + answer.Next
+	}
+	if want := []string{id(1), id(2), id(3), id(4), id(5)}; pages != 3 || !slices.Equal(got, want) {
+		t.Errorf("%d pages with %v", pages, got)
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	CodeUploadTooSlow  = "upload_too_slow"
 	CodeBadParameter   = "bad_parameter"
 	CodeUnauthorized   = "unauthorized"
+	CodeTooMany        = "too_many_requests"
 	CodeCrossOrigin    = "cross_origin"
 	CodeWrongHost      = "wrong_host"
 	CodeNotFound       = "not_found"

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
@@ -21,6 +22,9 @@ type service struct {
 	closing context.Context // ends when streams must
 	work    chan struct{}   // slots for decoding and recognition
 	streams chan struct{}   // slots for streams of events and pictures
+	checks  chan struct{}   // the slot for a checkup
+	guesses limiter         // wrong tokens
+	uploads limiter         // requests that carry pictures
 	memory  budget          // for compressed images
 	csrf    http.CrossOriginProtection
 	mux     http.ServeMux
@@ -41,6 +45,7 @@ func (s *service) routes() []route {
 		{"GET /api/v1/people/{id}", false, s.getPerson},
 		{"PATCH /api/v1/people/{id}", false, s.renamePerson},
 		{"DELETE /api/v1/people/{id}", false, s.deletePerson},
+		{"GET /api/v1/check", false, s.check},
 		{"GET /api/v1/events", false, s.listEvents},
 		{"GET /api/v1/events/stream", false, s.streamEvents},
 		{"GET /api/v1/cameras", false, s.listCameras},
@@ -60,13 +65,18 @@ func newService(s *Server, closing context.Context) *service {
 		closing: closing,
 		work:    make(chan struct{}, maxWork),
 		streams: make(chan struct{}, maxStreams),
+		checks:  make(chan struct{}, 1),
+		guesses: limiter{Rate: cmp.Or(s.Limits.Guesses, Rate{PerSecond: 0.1, Burst: 10})},
+		uploads: limiter{Rate: cmp.Or(s.Limits.Uploads, Rate{PerSecond: 50, Burst: 500})},
 		memory:  budget{limit: maxHeldBytes},
 	}
 	for _, rt := range v.routes() {
 		v.mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, r *http.Request) {
-			if !rt.open && !v.authorized(r) {
-				v.fail(w, r, unauthorized(w, r))
-				return
+			if !rt.open {
+				if err := v.authorize(w, r); err != nil {
+					v.fail(w, r, err)
+					return
+				}
 			}
 			if err := rt.handle(w, r); err != nil {
 				v.fail(w, r, err)
@@ -95,7 +105,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// In a copy: net/http looks at its request's body to know what of it
 		// is left.
 		r = r.WithContext(r.Context())
-		r.Body = newSteadyBody(w, r.Body)
+		r.Body = newSteadyBody(w, r.Body, cmp.Or(s.Limits.Body, bodyPatience))
 	}
 	if _, pattern := s.mux.Handler(r); pattern == "" {
 		s.fail(w, r, s.unrouted(w, r))

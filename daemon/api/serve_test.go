@@ -172,7 +172,7 @@ func TestRequestsMayFinishWhenTheDaemonStops(t *testing.T) {
 					t.Errorf("got %v, want %q", err, tt.err)
 				}
 				time.Sleep(2 * time.Minute) // the deaf one ends, too
-				people, _ := d.List(t.Context())
+				people, _ := d.List(t.Context(), Selection{})
 				if stored := len(people) > 0; stored != (tt.status == 201 || tt.deaf) {
 					t.Errorf("stored is %v", people)
 				}

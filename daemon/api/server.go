@@ -8,6 +8,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -34,7 +35,7 @@ const (
 	abortPatience = 300 * time.Millisecond // for cancelled requests to return
 )
 
-// Server is the HTTP port. All fields but Token and TLS are required; they are
+// Server is the HTTP port. All fields but Token, TLS and Limits are required; they are
 // not changed while it runs.
 type Server struct {
 	Listen string // host:port
@@ -49,7 +50,19 @@ type Server struct {
 	Cameras Cameras
 	Health  func() Health       // called by several goroutines at once
 	Metrics func(*metrics.Page) // likewise
-	Log     *slog.Logger
+	// Check is match.Gallery.LeaveOneOut, with names. One runs at a time.
+	Check  func(context.Context) (Checkup, error)
+	Log    *slog.Logger
+	Limits Limits
+}
+
+// Limits bound what a caller may take of the server's time. A zero field means
+// its default, which is in brackets.
+type Limits struct {
+	Header  time.Duration // for a request's header (5s)
+	Body    time.Duration // for a request's body to begin, and more as it comes (10s)
+	Guesses Rate          // wrong tokens from one address (10, then one in 10 seconds)
+	Uploads Rate          // requests with pictures from one address (500, then 50 a second)
 }
 
 // Run is Bind and Serve.
@@ -103,7 +116,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		Handler:           running.count(s.handler(ctx)),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ConnContext:       withConn,
-		ReadHeaderTimeout: headerPatience,
+		ReadHeaderTimeout: cmp.Or(s.Limits.Header, headerPatience),
 		IdleTimeout:       idlePatience,
 		MaxHeaderBytes:    maxHeaderBytes,
 		// What net/http has to say is about other people's broken connections.

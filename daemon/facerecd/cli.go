@@ -29,6 +29,7 @@ type cli struct {
 	Run           runCmd           `cmd:"" help:"Run the daemon."`
 	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them."`
 	People        peopleCmd        `cmd:"" help:"List, rename or forget people."`
+	Check         checkCmd         `cmd:"" help:"Say who would be missed or confused, and which picture does harm."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
 	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
 	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`
@@ -85,7 +86,7 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) (cod
 
 // remote is how a command finds the daemon.
 type remote struct {
-	Server    string `help:"The daemon's address." default:"http://127.0.0.1:4000" placeholder:"URL"`
+	Server    string `help:"The daemon's address." default:"http://127.0.0.1:4000" aliases:"url" placeholder:"URL"`
 	TokenFile string `help:"File with the token, where the daemon asks for one." type:"path"`
 }
 

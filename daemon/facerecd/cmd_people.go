@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"facerecd/daemon/api"
 	"facerecd/daemon/api/client"
 	"facerecd/match"
 )
@@ -138,14 +140,18 @@ func (c peopleForgetCmd) Run(w *world) error {
 
 // find returns the person with an id or, whatever its case, a name.
 func find(ctx context.Context, daemon *client.Client, person string) (match.Person, error) {
-	people, err := daemon.People(ctx)
+	people, err := daemon.Named(ctx, person)
 	if err != nil {
 		return match.Person{}, err
 	}
 	for _, p := range people {
-		if p.ID == person || strings.EqualFold(p.Name, strings.TrimSpace(person)) {
+		if strings.EqualFold(p.Name, strings.TrimSpace(person)) {
 			return p, nil
 		}
 	}
-	return match.Person{}, fmt.Errorf("nobody is called %q: `facerecd people` lists who is enrolled", person)
+	p, err := daemon.Person(ctx, strings.TrimSpace(person))
+	if problem, ok := errors.AsType[*api.Problem](err); ok && problem.Code == api.CodePersonNotFound {
+		err = fmt.Errorf("nobody is called %q: `facerecd people` lists who is enrolled", person)
+	}
+	return p, err
 }

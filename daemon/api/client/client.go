@@ -72,6 +72,33 @@ func (c *Client) People(ctx context.Context) ([]match.Person, error) {
 	return answer.People, err
 }
 
+// Named returns the people whose names have the text in them, whatever its case.
+func (c *Client) Named(ctx context.Context, text string) ([]match.Person, error) {
+	var answer struct {
+		People []match.Person `json:"people"`
+	}
+	err := c.call(ctx, http.MethodGet, "/api/v1/people?q="+url.QueryEscape(text), nil, &answer)
+	return answer.People, err
+}
+
+// Check looks what the enrolled templates say of each other, for at most so many
+// seconds (1 to 600).
+func (c *Client) Check(ctx context.Context, seconds int) (api.Checkup, error) {
+	var found api.Checkup
+	return found, c.call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/check?seconds=%d", seconds), nil, &found)
+}
+
+// RecognizeJPEG is Recognize for a picture in memory.
+func (c *Client) RecognizeJPEG(ctx context.Context, picture []byte) (api.Recognition, error) {
+	var found api.Recognition
+	req, err := c.request(ctx, http.MethodPost, "/recognize", bytes.NewReader(picture))
+	if err != nil {
+		return found, err
+	}
+	req.Header.Set("Content-Type", "image/jpeg")
+	return found, c.fill(req, &found)
+}
+
 // Person returns the person with the given id.
 func (c *Client) Person(ctx context.Context, id string) (match.Person, error) {
 	var p match.Person

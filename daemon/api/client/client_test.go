@@ -62,7 +62,11 @@ func (d *daemon) Recognize(_ context.Context, img image.Image) (api.Recognition,
 	}, nil
 }
 
-func (d *daemon) List(context.Context) ([]match.Person, error) { return d.people, nil }
+func (d *daemon) List(_ context.Context, which api.Selection) ([]match.Person, error) {
+	return slices.DeleteFunc(slices.Clone(d.people), func(p match.Person) bool {
+		return which.Name != "" && which.Name != "mar & \""
+	}), nil
+}
 
 func (d *daemon) Get(_ context.Context, id string) (match.Person, error) {
 	for _, p := range d.people {
@@ -142,7 +146,10 @@ func start(t *testing.T, d *daemon, token string) (*Client, *httptest.Server) {
 	s := &api.Server{
 		Listen: "127.0.0.1:4000", Token: token, Version: "1.0", Faces: d, People: d, Events: d, Cameras: doors{},
 		Health: func() api.Health { return api.Health{Status: api.StatusOK} },
-		Log:    slog.New(slog.DiscardHandler),
+		Check: func(context.Context) (api.Checkup, error) {
+			return api.Checkup{People: 1, Few: []api.Few{{Person: event.Person{ID: id(1), Name: "Ana"}, Templates: 2}}}, nil
+		},
+		Log: slog.New(slog.DiscardHandler),
 	}
 	srv := httptest.NewServer(s.Handler())
 	t.Cleanup(srv.Close)
@@ -187,6 +194,14 @@ func TestTheClientSpeaksTheContract(t *testing.T) {
 	}
 	people, err := c.People(ctx)
 	equal(t, "People", people, err, []match.Person{ana})
+	people, err = c.Named(ctx, "mar & \"")
+	equal(t, "Named", people, err, []match.Person{ana})
+	checkup, err := c.Check(ctx, 600)
+	equal(t, "Check", checkup, err, api.Checkup{People: 1, Few: []api.Few{{Person: event.Person{ID: id(1), Name: "Ana"}, Templates: 2}}})
+	found, err = c.RecognizeJPEG(ctx, photo())
+	if err != nil || found.Frame != [2]int{8, 4} {
+		t.Errorf("RecognizeJPEG: %+v, %v", found, err)
+	}
 	person, err := c.Person(ctx, id(1))
 	equal(t, "Person", person, err, ana)
 	ana.Name = "Bea"
