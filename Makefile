@@ -19,7 +19,7 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check fuzz eval recall ha-check clean
+.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check screenshots fuzz eval recall ha-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -116,6 +116,10 @@ models-check: $(VENV)/.stamp ## build the models twice and compare the bytes wit
 	for n in 1 2; do $(VENV)/bin/python models/build/make.py --out .cache/models-check/$$n || exit 1; done
 	cd models && sha256sum *.tflite manifest.json > ../.cache/models-check/wanted
 	for n in 1 2; do (cd .cache/models-check/$$n && sha256sum --check ../wanted) || exit 1; done
+
+screenshots: test-needs deps ## make the README's pictures of the page, in docs/screenshots
+	@mkdir -p docs/screenshots
+	CGO_ENABLED=0 $(GO) test -count=1 -tags screenshots -run Screenshots ./daemon/api/web -screenshots $(CURDIR)/docs/screenshots
 
 fuzz: deps ## fuzz each parser for FUZZTIME (20s)
 	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*:func | |' | while read -r dir name; do \

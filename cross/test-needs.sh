@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need beyond Go and Python, where it is missing: a real
-# MQTT broker, libjpeg-turbo, ffmpeg, systemd's judgement of the unit, and a C
-# compiler for the race detector.
+# MQTT broker, libjpeg-turbo, ffmpeg, systemd's judgement of the unit, a browser
+# for the page, and a C compiler for the race detector.
 set -eu
 PATH=$PATH:/usr/sbin:/sbin # where Debian keeps mosquitto and ldconfig
 
@@ -10,13 +10,15 @@ missing() {
 	command -v mosquitto_pub >/dev/null || echo mosquitto-clients
 	ldconfig -p | grep -q 'libturbojpeg\.so\.0' || echo "$turbojpeg"
 	command -v ffmpeg >/dev/null || echo ffmpeg
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo "$browser"
 	command -v systemd-analyze >/dev/null || echo systemd
 	command -v gcc >/dev/null || echo gcc
 	test -e /usr/include/stdlib.h || echo libc6-dev
 }
 
-turbojpeg=libturbojpeg0 # as Debian calls it
-if grep -qs '^ID=ubuntu' /etc/os-release; then turbojpeg=libturbojpeg; fi
+# As Debian calls them.
+turbojpeg=libturbojpeg0 browser=chromium
+if grep -qs '^ID=ubuntu' /etc/os-release; then turbojpeg=libturbojpeg browser=chromium-browser; fi
 
 packages=$(echo $(missing))
 if [ -z "$packages" ]; then exit 0; fi

@@ -129,8 +129,9 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	}
 	p.server = &api.Server{
 		Listen: c.Listen, TLS: tls, Version: d.Version, Log: d.Log,
-		People: p.roster, Events: p.log, Health: d.Health, Metrics: d.measure, Cameras: &cameras{d.condition, p},
-		Check: func(ctx context.Context) (api.Checkup, error) { return p.roster.Checkup(ctx, *p.policy.Load()) },
+		People: p.roster, Events: p.log, Health: d.Health, Metrics: d.measure, Cameras: &cameras{d.condition, p, d.SwitchCamera},
+		Settings: func() []api.Setting { return d.settings(p) },
+		Check:    func(ctx context.Context) (api.Checkup, error) { return p.roster.Checkup(ctx, *p.policy.Load()) },
 	}
 	if c.TokenFile != "" {
 		token, created, err := api.LoadOrCreateToken(c.TokenFile)

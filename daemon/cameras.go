@@ -13,6 +13,7 @@ import (
 type cameras struct {
 	health func() api.Health
 	parts  *parts
+	toggle func(camera string, on bool) error
 }
 
 // List implements api.Cameras.
@@ -46,4 +47,12 @@ func (c *cameras) Next(ctx context.Context, name string, o api.Overlay) (api.Pic
 		err = api.ErrCameraChanged
 	}
 	return api.Picture(picture), err
+}
+
+// Switch implements api.Cameras.
+func (c *cameras) Switch(name string, on bool) error {
+	if c.parts.units.named(name) == nil {
+		return api.ErrCameraChanged
+	}
+	return c.toggle(name, on)
 }

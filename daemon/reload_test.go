@@ -289,7 +289,7 @@ func TestWhoWatchesACameraThatIsTakenOutHearsOfIt(t *testing.T) {
 	c := settings(t, "/dev/facerecd-no-such-camera") // whose next picture never comes
 	f := &file{now: c}
 	r := start(t, c, func(d *Daemon) { d.Load = f.load })
-	view := &cameras{r.Daemon.Health, r.Daemon.health.parts}
+	view := &cameras{r.Daemon.Health, r.Daemon.health.parts, r.SwitchCamera}
 	ended := make(chan error)
 	go func() {
 		_, err := view.Next(context.Background(), "door", api.Overlay{})

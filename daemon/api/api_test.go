@@ -181,10 +181,11 @@ func (d *daemon) server() *Server {
 	return &Server{
 		Listen: "127.0.0.1:4000", Version: "1.0",
 		Faces: d, People: d, Events: d, Cameras: d.screens,
-		Health:  func() Health { return Health{Status: StatusOK, Uptime: 60} },
-		Metrics: func(p *metrics.Page) { p.Gauge("up", "Always 1.", metrics.Number(1)) },
-		Check:   func(context.Context) (Checkup, error) { return Checkup{People: len(d.people)}, nil },
-		Log:     slog.New(slog.DiscardHandler),
+		Health:   func() Health { return Health{Status: StatusOK, Uptime: 60} },
+		Metrics:  func(p *metrics.Page) { p.Gauge("up", "Always 1.", metrics.Number(1)) },
+		Check:    func(context.Context) (Checkup, error) { return Checkup{People: len(d.people)}, nil },
+		Settings: func() []Setting { return []Setting{{"match.threshold", 0.36}, {"keep_crops", false}, {"device", "pi"}} },
+		Log:      slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -266,6 +267,14 @@ func (q request) do(t *testing.T, d *daemon, doc *document) (int, http.Header, s
 		t.Errorf("%d slots still held after the request", n)
 	}
 	return w.Code, w.Header(), body
+}
+
+// raw sends q, whose answer the contract does not have.
+func (q request) raw() (int, http.Header, string) {
+	w := httptest.NewRecorder()
+	s := (&daemon{}).server()
+	s.Handler().ServeHTTP(w, q.http())
+	return w.Code, w.Header(), w.Body.String()
 }
 
 // photo is an image that the fake daemon accepts when it is wider than high.

@@ -123,7 +123,7 @@ func (l *look) next(patience time.Duration) (Picture, error) {
 	case err == nil:
 		return p, nil
 	case errors.Is(err, ErrCameraOff):
-		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera is switched off; switch its recognition on, over MQTT or in Home Assistant.")
+		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera is switched off; switch it on under Settings on the page at /, over MQTT or in Home Assistant.")
 	case errors.Is(err, ErrCameraChanged):
 		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera was changed, or taken out, this moment; GET /api/v1/cameras lists those that there are now.")
 	case l.request.Context().Err() != nil:

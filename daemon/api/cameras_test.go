@@ -24,7 +24,7 @@ type screens struct {
 	pictures chan Picture
 	err      error
 
-	name    string // what Next was asked for
+	name    string // what Next was asked for, or Switch
 	overlay Overlay
 }
 
@@ -38,6 +38,16 @@ func (s *screens) Next(ctx context.Context, name string, o Overlay) (Picture, er
 	case <-ctx.Done():
 		return Picture{}, ctx.Err()
 	}
+}
+
+func (s *screens) Switch(name string, on bool) error {
+	s.name = name
+	for i := range s.cameras {
+		if c := &s.cameras[i]; c.Name == name && s.err == nil {
+			c.State = map[bool]string{true: "starting", false: "off"}[on]
+		}
+	}
+	return s.err
 }
 
 func camera(name, slug string) Camera {

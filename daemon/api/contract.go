@@ -156,6 +156,10 @@ type Cameras interface {
 	// Next waits for the next picture of the camera that List calls so.
 	// Pictures that nobody waits for cost nothing.
 	Next(ctx context.Context, name string, o Overlay) (Picture, error)
+	// Switch turns the camera on or off, and returns when it is: off, its
+	// device is closed, and it stays off over restarts. It answers
+	// ErrCameraChanged for a camera that is no longer there.
+	Switch(name string, on bool) error
 }
 
 // Events is what happened, and what happens.

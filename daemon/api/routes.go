@@ -12,9 +12,6 @@ import (
 //go:embed openapi.yaml
 var contract []byte
 
-//go:embed page.html
-var page []byte
-
 // service is a Server at work: what its requests share.
 type service struct {
 	*Server
@@ -49,13 +46,16 @@ func (s *service) routes() []route {
 		{"GET /api/v1/events", false, s.listEvents},
 		{"GET /api/v1/events/stream", false, s.streamEvents},
 		{"GET /api/v1/cameras", false, s.listCameras},
+		{"PATCH /api/v1/cameras/{name}", false, s.switchCamera},
 		{"GET /api/v1/cameras/{name}/snapshot.jpg", false, s.snapshot},
 		{"GET /api/v1/cameras/{name}/stream.mjpg", false, s.streamPictures},
+		{"GET /api/v1/settings", false, s.listSettings},
 		{"GET /healthz", true, s.healthz},
 		{"GET /readyz", true, s.readyz},
 		{"GET /metrics", false, s.metrics},
 		{"GET /openapi.yaml", true, s.static("application/yaml", contract)},
-		{"GET /{$}", true, s.static("text/html; charset=utf-8", page)},
+		{"GET /web/{file}", true, s.pageFile},
+		{"GET /{$}", true, s.page},
 	}
 }
 

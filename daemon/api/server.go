@@ -50,6 +50,8 @@ type Server struct {
 	Cameras Cameras
 	Health  func() Health       // called by several goroutines at once
 	Metrics func(*metrics.Page) // likewise
+	// Settings is what of the configuration the page shows; likewise.
+	Settings func() []Setting
 	// Check is match.Gallery.LeaveOneOut, with names. One runs at a time.
 	Check  func(context.Context) (Checkup, error)
 	Log    *slog.Logger

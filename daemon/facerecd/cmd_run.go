@@ -87,7 +87,9 @@ func (c runCmd) demo(w *world) (err error) {
 		fmt.Fprintf(w.stdout, `
 facerecd %s is running. The demo camera shows %s, %v each.
 
-Try this in a second terminal, in this folder:
+Open http://%[5]s in a browser to see it, and to give them names.
+
+Or try this in a second terminal, in this folder:
 
   curl -F name=obama -F images=@%[4]s/obama2.jpg -F images=@%[4]s/obama3.jpg http://%[5]s/register
   mosquitto_sub -v -t 'facerecd/#'        # broker: %[6]s

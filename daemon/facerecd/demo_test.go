@@ -19,6 +19,7 @@ func TestDemoTellsWhatToTryAndLeavesNothingBehind(t *testing.T) {
 	said := demo.stdout.String()
 	for _, text := range []string{
 		"biden.jpg and obama.jpg",
+		"\nOpen http://" + http + " in a browser",
 		"\n  curl -F name=obama -F images=@.cache/photos/obama2.jpg -F images=@.cache/photos/obama3.jpg http://" + http + "/register\n",
 		"\n  mosquitto_sub -v -t 'facerecd/#'",
 		"broker: tcp://" + broker + "\n",

@@ -141,6 +141,8 @@ func (d doors) Next(_ context.Context, name string, o api.Overlay) (api.Picture,
 	return api.Picture{JPEG: []byte(name + " " + o.String()), At: noon}, nil
 }
 
+func (doors) Switch(string, bool) error { return errors.ErrUnsupported }
+
 // start serves d, and returns a client for it.
 func start(t *testing.T, d *daemon, token string) (*Client, *httptest.Server) {
 	s := &api.Server{

@@ -1,0 +1,316 @@
+//go:build !race
+
+package web_test
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"facerecd/cross/testkit"
+	"facerecd/daemon"
+	"facerecd/daemon/config"
+)
+
+// These tests use a Chromium and a daemon with the shipped models. They do not
+// run under the race detector, which would do so a second time.
+
+// start runs a daemon until the end of the test, with the demo's camera, and
+// returns its address.
+func start(t *testing.T, with ...func(*config.Config)) string {
+	t.Helper()
+	photos := t.TempDir()
+	for _, name := range []string{"obama.jpg", "biden.jpg"} {
+		if err := os.Symlink(photo(t, name), filepath.Join(photos, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := config.Default()
+	c.Device, c.DataDir = "pi", t.TempDir()
+	c.Models, c.Runtime = testkit.Models(t), testkit.Runtime(t)
+	c.HTTP.Listen, c.MQTT.EmbeddedListen = freeAddr(t), "127.0.0.1:0"
+	camera := config.DefaultCamera()
+	camera.Name, camera.Source, camera.Width, camera.Height, camera.Hold = "demo", photos, 640, 480, 3*time.Second
+	c.Cameras = []config.Camera{camera}
+	for _, change := range with {
+		change(&c)
+	}
+	said := new(testkit.Buffer)
+	ready := make(chan string, 1)
+	d := &daemon.Daemon{
+		Config: c, Version: "1.0", Log: slog.New(slog.NewTextHandler(said, nil)),
+		OnReady: func(broker string) { ready <- broker },
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		if t.Failed() {
+			t.Logf("the daemon said:\n%s", said)
+		}
+	})
+	select {
+	case <-ready:
+	case <-time.After(patience):
+		t.Fatal("the daemon does not get ready")
+	}
+	return "http://" + c.HTTP.Listen
+}
+
+func photo(t *testing.T, name string) string {
+	t.Helper()
+	return filepath.Join(testkit.Photos(t), name)
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// enrol enrols somebody on the page.
+func (t *tab) enrol(name string, photos ...string) {
+	t.Helper()
+	t.open("enrol")
+	t.fill("Name", name)
+	t.upload("Photos", photos...)
+	t.click("Enrol")
+	t.sees(name + " is enrolled")
+}
+
+func TestTheTwoOfTheDemoAreEnrolledSeenAndForgotten(t *testing.T) {
+	base := start(t)
+	tb := newTab(t, browse(t), base)
+	tb.open("live")
+	tb.sees("Somebody unknown is at demo")
+	tb.until("document.querySelector('.camera img')?.naturalWidth === 640")
+
+	// A photo that cannot be used, among those that can.
+	none := faceless(t, "none.png")
+	tb.enrol("Barack", photo(t, "obama2.jpg"), none, photo(t, "obama3.jpg"))
+	tb.sees("Barack is enrolled, with 2 new photos.")
+	if got := evaluate[string](tb, "document.querySelector('main li.bad').innerText"); !strings.Contains(got, "none.png") || !strings.Contains(got, "No face was found") {
+		t.Errorf("of the photo without a face it says %q", got)
+	}
+	tb.accessible()
+	// A name is text, whatever is in it.
+	const script = `<img src=x onerror=alert(1)><b>Joe</b>`
+	tb.enrol(script, photo(t, "biden.jpg"))
+
+	tb.open("live")
+	tb.sees("Barack was recognised at demo")
+	tb.sees(script + " was recognised at demo")
+	tb.accessible()
+	tb.open("people")
+	tb.sees("2 people")
+	tb.sees(script)
+	if evaluate[int](tb, "document.querySelectorAll('main img, main b').length") > 0 {
+		t.Error("a name became markup")
+	}
+	tb.accessible()
+
+	tb.fill("Search by name", "joe")
+	tb.sees("1 person")
+	tb.misses("Barack")
+	tb.click("Rename")
+	tb.sees("Rename " + script)
+	tb.accessible()
+	tb.fill("Name", "Joe")
+	tb.click("Rename") // the dialog's
+	tb.sees("Joe is the new name.")
+
+	tb.click("Delete")
+	tb.sees("Delete Joe?")
+	tb.click("Cancel")
+	tb.click("Delete")
+	tb.click("Delete")
+	tb.sees("Face templates")
+	tb.sees("No file of this device holds any of it any more.")
+	tb.accessible()
+	tb.click("Close")
+	tb.sees("Joe was deleted.")
+	tb.fill("Search by name", " ")
+	tb.sees("1 person")
+	tb.open("live")
+	tb.sees("Barack was recognised at demo")
+	tb.misses("Joe")
+	tb.sees("Somebody unknown is at demo")
+}
+
+// faceless is a picture of nothing.
+func faceless(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(png.Encode(f, image.NewGray(image.Rect(0, 0, 320, 240))), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestThePageWorksWithTheKeyboardAlone(t *testing.T) {
+	tb := newTab(t, browse(t), start(t))
+	tb.open("live")
+	tb.tabTo("Skip to the content")
+	tb.press(kb.Enter)
+	tb.until("document.activeElement.id === 'main'")
+	tb.do(chromedp.Reload())
+	tb.sees("What happens")
+	tb.tabTo("People")
+	tb.press(kb.Enter)
+	tb.until("document.activeElement.tagName === 'H1' && document.activeElement.innerText === 'People'")
+	tb.tabTo("Enrol somebody")
+	tb.press(kb.Enter)
+	tb.until("document.activeElement.innerText === 'Enrol somebody'")
+	tb.tabTo("Name")
+	tb.press("A", "n", "a")
+	tb.tabTo("Photos")
+	tb.upload("Photos", photo(t, "obama2.jpg")) // the system's own dialog is not the page's
+	tb.tabTo("Enrol")
+	tb.press(kb.Enter)
+	tb.sees("Ana is enrolled, with 1 new photo.")
+	tb.open("people")
+	tb.tabTo("Delete")
+	tb.press(kb.Enter)
+	tb.sees("Delete Ana?")
+	tb.press(kb.Escape)
+	tb.misses("Delete Ana?")
+	tb.until("document.activeElement.innerText === 'Delete'")
+	tb.press(kb.Enter)
+	tb.sees("Delete Ana?")
+	tb.tabTo("Delete")
+	tb.press(kb.Enter)
+	tb.sees("Ana was deleted")
+	tb.press(kb.Enter) // Close has the focus
+	tb.sees("Nobody is enrolled yet.")
+	tb.tabTo("Settings")
+	tb.press(kb.Enter)
+	tb.sees("In the configuration")
+	tb.tabTo("demo")
+	tb.press(" ")
+	tb.sees("demo is off.")
+	tb.press(" ")
+	tb.sees("demo is on.")
+}
+
+func TestEveryViewIsAccessibleOnEveryScreen(t *testing.T) {
+	tb := newTab(t, browse(t), start(t))
+	tb.enrol("Barack Hussein Obama-"+strings.Repeat("x", 78), photo(t, "obama2.jpg"))
+	for _, phone := range []bool{false, true} {
+		if phone {
+			tb.phone()
+		}
+		for _, dark := range []bool{false, true} {
+			tb.dark(dark)
+			for _, view := range []string{"live", "people", "enrol", "health", "settings"} {
+				tb.open(view)
+				if view == "live" {
+					tb.until("document.querySelector('.camera img')?.naturalWidth && document.querySelector('ol').childElementCount > 1")
+				}
+				tb.accessible()
+			}
+		}
+	}
+}
+
+func TestThePageSpeaksTheBrowsersLanguage(t *testing.T) {
+	tb := newTab(t, browse(t), start(t))
+	tb.do(call(emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: "test", AcceptLanguage: "es-MX,es"}))
+	tb.open("people")
+	tb.sees("Todavía no hay nadie registrado.")
+	tb.accessible()
+	tb.open("enrol")
+	tb.fill("Nombre", "Ana")
+	tb.upload("Fotos", faceless(t, "nada.png"))
+	tb.expects("status of 422")
+	tb.click("Registrar")
+	tb.sees("No se pudo usar ninguna foto")
+	tb.sees("No se encontró ninguna cara.")
+	tb.accessible()
+	tb.click("English")
+	tb.until("document.documentElement.lang === 'en' && document.querySelector('h1').innerText === 'Enrol somebody'")
+	tb.until("document.activeElement.innerText === 'English'")
+	tb.do(chromedp.Reload())
+	tb.sees("With photos") // it is remembered
+}
+
+func TestThePageAsksOnceForTheToken(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("correct-horse-battery\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tb := newTab(t, browse(t), start(t, func(c *config.Config) { c.HTTP.TokenFile = file }))
+	tb.do(chromedp.Navigate(tb.base + "/#/live"))
+	for _, wrong := range []string{"nonsense", "with spaces in it", "ñandú"} {
+		tb.fill("Token", wrong)
+		tb.click("Continue")
+		tb.sees("That is not the token.")
+		tb.accessible()
+	}
+	tb.fill("Token", "correct-horse-battery")
+	tb.click("Continue")
+	tb.until("document.querySelector('.camera img')?.naturalWidth === 640")
+	tb.sees("Somebody unknown is at demo")
+	tb.open("people")
+	tb.do(chromedp.Reload())
+	tb.sees("Nobody is enrolled yet.")
+	addresses := evaluate[string](tb, "performance.getEntries().map((e) => e.name).join() + location.href + localStorage.length + document.cookie")
+	if strings.Contains(addresses, "correct") {
+		t.Errorf("the token is in %s", addresses)
+	}
+
+	other := newTab(t, browse(t), tb.base)
+	other.do(chromedp.Navigate(tb.base))
+	other.sees("http.token_file")
+}
+
+func TestACameraThatIsSwitchedOffShowsNoOldPicture(t *testing.T) {
+	tb := newTab(t, browse(t), start(t))
+	tb.open("settings")
+	tb.sees("match.threshold")
+	tb.do(chromedp.Click(tb.labelled("demo")))
+	tb.sees("demo is off.")
+	tb.open("live")
+	tb.sees("Recognition is switched off.")
+	tb.until("document.querySelector('.camera img')?.hasAttribute('src') === false")
+	tb.accessible()
+	tb.open("settings")
+	tb.do(chromedp.Click(tb.labelled("demo")))
+	tb.sees("demo is on.")
+	tb.open("live")
+	tb.until("document.querySelector('.camera img')?.naturalWidth === 640")
+}
+
+func TestThePageSaysWhenTheDaemonIsGone(t *testing.T) {
+	tb := newTab(t, browse(t), start(t))
+	tb.open("health")
+	tb.sees("All is well")
+	tb.expects("Failed to load resource")
+	tb.do(chromedp.Evaluate[chromedp.Void]("window.fetch = async () => { throw new TypeError('Failed to fetch'); }"))
+	tb.click("People")
+	tb.sees("facerecd does not answer")
+	tb.accessible()
+}

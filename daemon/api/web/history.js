@@ -1,0 +1,82 @@
+// What was seen: by person, camera and time, or by a picture of a face.
+import * as api from './api.js';
+import {ask, attempt, button, field, form, h, image, say, time} from './dom.js';
+import {t} from './i18n.js';
+import {what} from './live.js';
+
+const step = 50;
+
+export async function show(page, {signal}) {
+  const [{people}, {cameras}] = await Promise.all([api.get(api.address('people'), signal), api.get(api.address('cameras'), signal)]);
+  const select = (name, options) => h('select', {name}, h('option', {value: ''}, t('history.all')), options.map(([value, text]) => h('option', {value}, text)));
+  const list = h('ul', {class: 'rows'});
+  const count = h('p', {role: 'status', class: 'muted'});
+  const more = button(t('more'), () => attempt(next), {hidden: true});
+
+  let wanted = {};
+  let before = '';
+  async function next() {
+    const {events} = await api.get(api.query(api.address('events'), {...wanted, before, limit: step}), signal);
+    list.append(...events.map((event) => row(event, signal)));
+    before = events.at(-1)?.id ?? '';
+    more.hidden = events.length < step;
+    count.textContent = list.children.length ? '' : t('history.none');
+  }
+
+  const search = form(async (data) => {
+    // A time of the form is the browser's own; the daemon's are UTC.
+    const moment = (name) => data.get(name) && new Date(data.get(name)).toISOString();
+    wanted = {person: data.get('person'), camera: data.get('camera'), type: data.get('type'), since: moment('since'), until: moment('until')};
+    before = '';
+    list.replaceChildren();
+    await next();
+  },
+  h('div', {class: 'fields'},
+    field(t('history.person'), select('person', people.map((person) => [person.id, person.name]))),
+    field(t('history.camera'), select('camera', cameras.map((camera) => [camera.name, camera.name]))),
+    field(t('history.type'), select('type', ['recognized', 'unknown', 'left'].map((type) => [type, t(`history.${type}`)]))),
+    field(t('history.since'), h('input', {name: 'since', type: 'datetime-local'})),
+    field(t('history.until'), h('input', {name: 'until', type: 'datetime-local'}))),
+  h('button', {class: 'primary'}, t('history.search')));
+
+  const byPicture = form(async (data) => {
+    const {events} = await api.post(api.address('events', 'search'), data);
+    list.replaceChildren(...events.map((event) => row(event, signal)));
+    more.hidden = true;
+    count.textContent = t('history.found', {n: events.length});
+  }, field(t('history.image'), h('input', {name: 'image', type: 'file', accept: 'image/jpeg,image/png', required: true}), t('history.image.hint')),
+  h('button', {}, t('history.search.image')));
+
+  page.append(h('details', {class: 'card', hidden: !api.has('/api/v1/events/search')}, h('summary', {}, t('history.filter')), search, byPicture), count, list, more);
+  await next();
+}
+
+function row(event, signal) {
+  const {img, show: paint} = image('', {class: 'thumb', width: 64, height: 64});
+  if (api.has('/api/v1/events/{id}/picture.jpg')) api.picture(api.address('events', event.id, 'picture.jpg'), signal).then(paint, () => img.remove());
+  else img.remove();
+  const text = h('p', {class: 'grow'}, what(event), h('br'), h('span', {class: 'muted'}, time(event.time)));
+  const buttons = h('div', {class: 'buttons'});
+  const act = (action) => attempt(async () => {
+    await action();
+    buttons.replaceChildren();
+  });
+  if (event.type === 'recognized' && event.person && api.has('/api/v1/events/{id}/not')) {
+    const {name} = event.person;
+    buttons.append(button(t('history.not', {name}), () => act(async () => {
+      await api.post(api.address('events', event.id, 'not'));
+      say(t('history.not.done', {name}));
+    })));
+  }
+  if (event.type !== 'left' && api.has('/api/v1/events/{id}/enrol')) {
+    buttons.append(button(t('history.enrol'), async () => {
+      const input = h('input', {name: 'name', value: event.person?.name ?? '', required: true, maxlength: 100, autocomplete: 'off'});
+      const answer = await ask(t('history.enrol.title'), field(t('name'), input), t('history.enrol'));
+      if (answer) act(async () => {
+        await api.post(api.address('events', event.id, 'enrol'), {name: answer.get('name')});
+        say(t('history.enrol.done', {name: answer.get('name')}));
+      });
+    }));
+  }
+  return h('li', {class: `card row ${event.type}`}, img, text, buttons);
+}
