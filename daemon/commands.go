@@ -234,7 +234,7 @@ func (c *commander) enroll(ctx context.Context, camera api.Camera, r *mqtt.Reply
 	case n > 1:
 		return refuse("several_faces", "%d faces are in view of %s: only the person to be enrolled may be", n, camera.Name)
 	}
-	e, err := c.Faces.Enroll(ctx, name, func(yield func(api.Upload) bool) { yield(api.Upload{Name: camera.Name, Image: image.Image(img)}) })
+	e, err := c.Faces.Enroll(ctx, name, func(yield func(api.Upload) bool) { yield(api.Upload{Name: camera.Name, Image: image.Image(img)}) }, false)
 	switch {
 	case err != nil:
 		return err

@@ -247,16 +247,18 @@ func TestInterruptedRenewalGoesOnAtTheNextStart(t *testing.T) {
 		}
 		return r
 	}
-	faces := &Faces{Engine: newEngine(t), Roster: roster(open(testkit.Models(t))), IDs: &event.IDs{}, KeepCrops: true}
+	shipped := open(testkit.Models(t))
+	policy := func() *match.Policy { p := shipped.Policy(config.Match{}); return &p }
+	faces := &Faces{Engine: newEngine(t), Roster: roster(shipped), Policy: policy, IDs: &event.IDs{}, KeepCrops: true}
 	var uploads []api.Upload
 	for _, name := range []string{"obama", "obama2", "obama3"} {
 		uploads = append(uploads, api.Upload{Name: name, Image: readPicture(t, name)})
 	}
-	e, err := faces.Enroll(t.Context(), "Barack", slices.Values(uploads))
+	e, err := faces.Enroll(t.Context(), "Barack", slices.Values(uploads), false)
 	if err != nil || e.Accepted != 3 {
 		t.Fatalf("enrol: %+v, %v", e, err)
 	}
-	gone, err := faces.Enroll(t.Context(), "Joe", slices.Values([]api.Upload{{Name: "biden", Image: readPicture(t, "biden")}}))
+	gone, err := faces.Enroll(t.Context(), "Joe", slices.Values([]api.Upload{{Name: "biden", Image: readPicture(t, "biden")}}), false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,8 @@ func (r *Roster) Known(id string) bool {
 }
 
 // Enroll adds templates to the person who has the name, or to a new one with
-// newID; all of them, or with an error none.
+// newID; all of them, or with an error none. Whose face they show is not asked:
+// Admit does.
 func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.Person, error) {
 	r.change.Lock()
 	defer r.change.Unlock()
@@ -86,13 +87,19 @@ func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.P
 	} else if err != nil {
 		return p, fmt.Errorf("find person: %w", err)
 	}
+	return r.enroll(p, templates)
+}
+
+// enroll adds templates to a person. The caller holds r.change.
+func (r *Roster) enroll(p match.Person, templates []match.Template) (match.Person, error) {
 	for i := range templates {
 		templates[i].Person = p.ID
 	}
 	if err := r.Store.Enroll(p, templates); err != nil {
 		return p, fmt.Errorf("store templates: %w", err)
 	}
-	if p, err = r.Store.Person(p.ID); err != nil {
+	p, err := r.Store.Person(p.ID)
+	if err != nil {
 		return p, fmt.Errorf("read person: %w", err)
 	}
 	r.rename(p)
@@ -147,16 +154,11 @@ func (r *Roster) Renew(t match.Template) error {
 	return nil
 }
 
-// Templates are a person's templates that the model pack made.
-func (r *Roster) Templates(name string) ([]match.Template, error) {
-	p, err := r.Store.FindByName(name)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("find person: %w", err)
-	}
+// templates are those of a person that the model pack made; none of somebody
+// who is not known.
+func (r *Roster) templates(id string) ([]match.Template, error) {
 	var all []match.Template
-	err = r.Store.PersonTemplates(p.ID, func(t match.Template) error {
+	err := r.Store.PersonTemplates(id, func(t match.Template) error {
 		if t.Model == r.Gallery.Model() {
 			all = append(all, t)
 		}

@@ -44,7 +44,7 @@ func (p Policy) Decide(r Ranking) Decision {
 	d := Decision{
 		Score:      r.Best.Score,
 		Margin:     r.Best.Score - second,
-		Confidence: p.confidence(r.Best.Score),
+		Confidence: p.Confidence(r.Best.Score),
 	}
 	// Written so that a NaN names nobody.
 	switch {
@@ -58,8 +58,8 @@ func (p Policy) Decide(r Ranking) Decision {
 	return d
 }
 
-// confidence is the probability that a cosine is between two pictures of one
+// Confidence is the probability, 0..1, that a probe with the score is of that
 // person.
-func (p Policy) confidence(score float32) float32 { return logistic(p.Slope*score + p.Offset) }
+func (p Policy) Confidence(score float32) float32 { return logistic(p.Slope*score + p.Offset) }
 
 func logistic(x float32) float32 { return float32(1 / (1 + math.Exp(-float64(x)))) }

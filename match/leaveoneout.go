@@ -289,7 +289,7 @@ func (l *leaveOneOut) judge(templates []left) {
 			continue
 		case t.near >= 0:
 			h.Better, h.BetterScore = l.g.people[t.near], clip(t.nearer)
-		case agree && l.policy.confidence(t.own) < 0.5:
+		case agree && l.policy.Confidence(t.own) < 0.5:
 		default:
 			continue
 		}

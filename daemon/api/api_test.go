@@ -42,7 +42,8 @@ func id(n int) string {
 }
 
 // daemon is a fake of what package daemon puts behind this package's
-// interfaces. Its Enroll uses every picture wider than it is high.
+// interfaces. Its Enroll uses every picture wider than it is high, if there is
+// no twin or it is forced.
 type daemon struct {
 	mu       sync.Mutex
 	people   []match.Person
@@ -50,11 +51,12 @@ type daemon struct {
 	history  []event.Event
 	live     chan event.Event
 	screens  *screens
+	twin     *Likeness
 
 	during func(context.Context) error // called by Enroll and Recognize, when set
 }
 
-func (d *daemon) Enroll(ctx context.Context, name string, images iter.Seq[Upload]) (Enrollment, error) {
+func (d *daemon) Enroll(ctx context.Context, name string, images iter.Seq[Upload], force bool) (Enrollment, error) {
 	if d.during != nil {
 		if err := d.during(ctx); err != nil {
 			return Enrollment{}, err
@@ -64,11 +66,13 @@ func (d *daemon) Enroll(ctx context.Context, name string, images iter.Seq[Upload
 	for u := range images {
 		switch {
 		case u.Err != nil:
-			e.Rejected = append(e.Rejected, u.Rejection())
+			e.Add(u.Verdict())
 		case u.Image.Bounds().Dx() < u.Image.Bounds().Dy():
-			e.Rejected = append(e.Rejected, Rejection{u.Name, "no_face", "There is no face in it; send a photo that shows one."})
+			e.Add(Verdict{Image: u.Name, Verdict: "no_face", Detail: "There is no face in it; send a photo that shows one."})
+		case d.twin != nil && !force:
+			e.Add(Verdict{Image: u.Name, Verdict: "looks_like", Detail: "The face looks like Eva.", Quality: 1, Looking: Front, LooksLike: d.twin})
 		default:
-			e.Accepted++
+			e.Add(Verdict{Image: u.Name, Verdict: "accepted", Quality: 0.5, Looking: Left})
 		}
 	}
 	d.mu.Lock()

@@ -30,9 +30,11 @@ type Faces interface {
 	// The sequence decodes an image when it is asked for it, so that one
 	// decoded picture is in memory at a time; it can be ranged over once, and
 	// an Upload's picture must not be kept. An image that cannot be used, an
-	// Upload with Err set among them, becomes a Rejection and is no error.
-	// When none can be used, nothing is stored and Accepted is 0.
-	Enroll(ctx context.Context, name string, images iter.Seq[Upload]) (Enrollment, error)
+	// Upload with Err set among them, gets a Verdict that says so and is no error.
+	// When none can be used, nothing is stored and Accepted is 0. With force,
+	// images are used also that do not match the others, or look like somebody
+	// else.
+	Enroll(ctx context.Context, name string, images iter.Seq[Upload], force bool) (Enrollment, error)
 	// Recognize finds every face in img and says whose it is. Nothing is stored.
 	Recognize(ctx context.Context, img image.Image) (Recognition, error)
 }
@@ -42,21 +44,7 @@ type Faces interface {
 type Upload struct {
 	Name  string // the file name as sent, or "image 3" when none was
 	Image image.Image
-	Err   error // Rejection puts it in words
-}
-
-// Enrollment is the answer to an enrolment.
-type Enrollment struct {
-	Person   match.Person `json:"person"`
-	Accepted int          `json:"accepted"`
-	Rejected []Rejection  `json:"rejected"` // in the order of the images
-}
-
-// Rejection says why one image was not used.
-type Rejection struct {
-	Image  string `json:"image"`  // file name as sent
-	Reason string `json:"reason"` // stable code, for programs: no_face, too_small, corrupt, …
-	Detail string `json:"detail"` // sentence, for people: what is wrong and what would help
+	Err   error // Verdict puts it in words
 }
 
 // Recognition is what one picture shows.

@@ -64,7 +64,7 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 	)
 	photoField := field{"images", "a.jpg", photo(8, 4)}
 	rejected := func(image, reason, detail string) string {
-		return fmt.Sprintf(`,"rejected":[{"image":%q,"reason":%q,"detail":%q}]`, image, reason, detail)
+		return fmt.Sprintf(`,"rejected":[{"image":%[1]q,"reason":%[2]q,"detail":%[3]q}],"images":[{"image":%[1]q,"verdict":%[2]q,"detail":%[3]q,"quality":0}]`, image, reason, detail)
 	}
 	raw := func(body string) request {
 		return request{method: "POST", path: "/recognize", body: strings.NewReader(body)}

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -26,8 +28,14 @@ func (s *service) register(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	query := r.URL.Query()
 	if !f.named {
-		f.name = r.URL.Query().Get("name")
+		f.name = query.Get("name")
+	}
+	if query.Has("force") {
+		if f.force, err = parseForce(query.Get("force")); err != nil {
+			return err
+		}
 	}
 	name, err := PersonName(f.name)
 	if err != nil {
@@ -42,20 +50,30 @@ func (s *service) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer func() { <-s.work }()
-	e, err := s.Faces.Enroll(r.Context(), name, decoded(f.images))
+	e, err := s.Faces.Enroll(r.Context(), name, decoded(f.images), f.force)
 	if err != nil {
 		return err
 	}
-	e.Rejected = orEmpty(e.Rejected)
 	if e.Accepted == 0 {
-		p := problem(http.StatusUnprocessableEntity, CodeNoUsableImage,
-			"None of the images could be used, so nobody was enrolled; rejected says why for each of them.")
-		p.Rejected = e.Rejected
-		return p
+		return refused(e)
 	}
+	e.complete()
 	s.Log.Info("enrolled", "person", e.Person.ID, "accepted", e.Accepted, "rejected", len(e.Rejected))
 	w.Header().Set("Location", "/api/v1/people/"+e.Person.ID)
 	return s.answer(w, http.StatusCreated, e)
+}
+
+// refused is the answer to an enrolment of which nothing was stored.
+func refused(e Enrollment) *Problem {
+	p := problem(http.StatusUnprocessableEntity, CodeNoUsableImage,
+		"None of the images could be used, so nobody was enrolled; rejected says why for each of them.")
+	if i := slices.IndexFunc(e.Images, func(v Verdict) bool { return v.LooksLike != nil }); i >= 0 {
+		p = problem(http.StatusConflict, CodeLooksLike, fmt.Sprintf(
+			"Nobody was enrolled, because the face looks like %s, who is enrolled already. If it is somebody else, such as a twin, send the images again with force=true.",
+			e.Images[i].LooksLike.Name))
+	}
+	p.Rejected, p.Images = e.Rejected, e.Images
+	return p
 }
 
 func (s *service) recognize(w http.ResponseWriter, r *http.Request) error {

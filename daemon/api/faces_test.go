@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -49,18 +50,72 @@ func TestRegisterTakesWhatProgramsSend(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			d := &daemon{}
 			status, header, body := request{method: "POST", path: tt.path, form: tt.form}.do(t, d, readDocument(t))
-			want, _ := json.Marshal(Enrollment{
+			var got Enrollment
+			if err := json.Unmarshal([]byte(body), &got); err != nil {
+				t.Fatal(err)
+			}
+			if n := len(got.Images); n != tt.accepted+len(tt.rejected) {
+				t.Errorf("verdicts on %d images: %s", n, body)
+			}
+			got.Images = nil
+			want := Enrollment{
 				Person:   match.Person{ID: id(1), Name: "Ana María", Created: noon, Updated: noon, Templates: tt.accepted},
-				Accepted: tt.accepted,
-				Rejected: orEmpty(tt.rejected),
-			})
-			if status != http.StatusCreated || strings.TrimSpace(body) != string(want) {
-				t.Errorf("got %d %swant 201 %s", status, body, want)
+				Accepted: tt.accepted, Rejected: orEmpty(tt.rejected), Suggestions: []Suggestion{},
+			}
+			if status != http.StatusCreated || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %d %swant 201 %+v", status, body, want)
 			}
 			if got := header.Get("Location"); got != "/api/v1/people/"+id(1) {
 				t.Errorf("Location %q", got)
 			}
 		})
+	}
+}
+
+func TestAnEnrolmentHasAVerdictOnEachImage(t *testing.T) {
+	q := request{method: "POST", path: "/register", form: []field{
+		{"name", "", "Ana"}, {"images", "a.jpg", photo(8, 4)}, {"images", "b.jpg", photo(4, 8)}, {"images", "c.txt", "hello"},
+	}}
+	_, _, body := q.do(t, &daemon{}, readDocument(t))
+	want := `"images":[{"image":"a.jpg","verdict":"accepted","detail":"","quality":0.5,"looking":"left"},` +
+		`{"image":"b.jpg","verdict":"no_face","detail":"There is no face in it; send a photo that shows one.","quality":0},` +
+		`{"image":"c.txt","verdict":"not_an_image","detail":"This is not a picture: send a JPEG or PNG file.","quality":0}],"suggestions":[]}`
+	if !strings.HasSuffix(body, want+"\n") {
+		t.Errorf("got %s\nwant %s", body, want)
+	}
+}
+
+func TestWhoLooksLikeSomebodyElseIsEnrolledByForce(t *testing.T) {
+	d, doc := &daemon{twin: &Likeness{ID: id(7), Name: "Eva", Score: 0.75, Confidence: 0.99}}, readDocument(t)
+	register := func(path string, fields ...field) (int, string) {
+		q := request{method: "POST", path: path, form: append(fields, field{"name", "", "Ana"}, field{"images", "a.jpg", photo(8, 4)})}
+		status, _, body := q.do(t, d, doc)
+		return status, body
+	}
+	const want = `{"type":"about:blank","title":"Conflict","status":409,` +
+		`"detail":"Nobody was enrolled, because the face looks like Eva, who is enrolled already. If it is somebody else, such as a twin, send the images again with force=true.",` +
+		`"code":"looks_like","rejected":[{"image":"a.jpg","reason":"looks_like","detail":"The face looks like Eva."}],` +
+		`"images":[{"image":"a.jpg","verdict":"looks_like","detail":"The face looks like Eva.","quality":1,"looking":"front",` +
+		`"looks_like":{"id":"01M86PTPG00000000000000007","name":"Eva","score":0.75,"confidence":0.99}}]}` + "\n"
+	for what, fields := range map[string][]field{"nothing said": nil, "force=false": {{"force", "", "false"}}} {
+		if status, body := register("/register", fields...); status != 409 || body != want {
+			t.Errorf("%s: got %d %s\nwant %s", what, status, body, want)
+		}
+	}
+	if status, body := register("/register", field{"force", "", "perhaps"}); status != 400 || !strings.Contains(body, `"detail":"force must be true or false.","code":"bad_parameter"`) {
+		t.Errorf("force=perhaps: %d %s", status, body)
+	}
+	if status, body := register("/register", field{"force", "", strings.Repeat("1", maxFieldSize+1)}); status != 400 || !strings.Contains(body, `"code":"bad_parameter"`) {
+		t.Errorf("a long force: %d %s", status, body)
+	}
+	if len(d.people) > 0 {
+		t.Errorf("people %v", d.people)
+	}
+	if status, body := register("/register", field{"force", "", "true"}); status != 201 {
+		t.Errorf("by force: %d %s", status, body)
+	}
+	if status, body := register("/register?force=1"); status != 201 {
+		t.Errorf("by force in the query: %d %s", status, body)
 	}
 }
 

@@ -27,13 +27,13 @@ func decode(data []byte) (image.Image, error) {
 	return still.Decode(data, still.Limits{MaxBytes: MaxImageBytes, MaxPixels: MaxPixels})
 }
 
-// Rejection is what the answer says about an upload whose Err is set.
-func (u Upload) Rejection() Rejection {
-	r := Rejection{Image: u.Name, Reason: string(still.Corrupt), Detail: sentence(u.Err.Error())}
+// Verdict is what the answer says about an upload whose Err is set.
+func (u Upload) Verdict() Verdict {
+	v := Verdict{Image: u.Name, Verdict: string(still.Corrupt), Detail: sentence(u.Err.Error())}
 	if e, ok := errors.AsType[*still.Error](u.Err); ok {
-		r.Reason = string(e.Code)
+		v.Verdict = string(e.Code)
 	}
-	return r
+	return v
 }
 
 // pictureProblem is the answer when a request's only image cannot be used.

@@ -19,6 +19,7 @@ const (
 	CodeNameTaken      = "name_taken"
 	CodeNoImages       = "no_images"
 	CodeNoUsableImage  = "no_usable_image"
+	CodeLooksLike      = "looks_like"
 	CodeTooManyImages  = "too_many_images"
 	CodeBodyTooLarge   = "body_too_large"
 	CodeBodyMalformed  = "body_malformed"
@@ -49,7 +50,8 @@ type Problem struct {
 	Status   int         `json:"status"` // HTTP status
 	Detail   string      `json:"detail"` // a sentence that says what to do
 	Code     string      `json:"code"`
-	Rejected []Rejection `json:"rejected,omitempty"` // with CodeNoUsableImage, each image's reason
+	Rejected []Rejection `json:"rejected,omitempty"` // with CodeNoUsableImage and CodeLooksLike, each image's reason
+	Images   []Verdict   `json:"images,omitempty"`   // likewise, in full
 }
 
 func (p *Problem) Error() string { return p.Detail }

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ const (
 type form struct {
 	name   string
 	named  bool // name was among the fields
+	force  bool
 	images []encoded
 }
 
@@ -102,8 +104,22 @@ func (f *form) add(part *multipart.Part, held *share) error {
 			return problem(http.StatusBadRequest, CodeNameInvalid, "The form has two different names; send one request per person.")
 		}
 		f.name, f.named = string(value), true
+	case field == "force":
+		value, err := held.readAll(part, maxFieldSize)
+		if err == nil || errors.Is(err, errTooLong) {
+			f.force, err = parseForce(string(value))
+		}
+		return err
 	}
 	return nil // NextRawPart skips what is left of the part
+}
+
+func parseForce(text string) (bool, error) {
+	force, err := strconv.ParseBool(strings.TrimSpace(text))
+	if err != nil {
+		return false, problem(http.StatusBadRequest, CodeBadParameter, "force must be true or false.")
+	}
+	return force, nil
 }
 
 // label is what the answer calls the image.

@@ -17,6 +17,7 @@ type enrollCmd struct {
 	remote
 	Name   string   `arg:"" help:"Name of the person; one who is known gets more photos."`
 	Photos []string `arg:"" help:"JPEG or PNG photos of this person alone." type:"existingfile"`
+	Force  bool     `help:"Use also photos that do not match the others, or look like somebody else who is enrolled, such as a twin."`
 	JSON   bool     `help:"Print the answer as JSON."`
 }
 
@@ -25,7 +26,11 @@ func (c enrollCmd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	answer, err := daemon.Register(w.ctx, c.Name, c.Photos)
+	register := daemon.Register
+	if c.Force {
+		register = daemon.ForceRegister
+	}
+	answer, err := register(w.ctx, c.Name, c.Photos)
 	if err != nil {
 		return explain(err)
 	}

@@ -40,6 +40,16 @@ type Client struct {
 // used are in the answer's Rejected; when none was, the error is an
 // *api.Problem that has them.
 func (c *Client) Register(ctx context.Context, name string, files []string) (api.Enrollment, error) {
+	return c.register(ctx, name, files, false)
+}
+
+// ForceRegister is Register, also of images that do not match the others, or
+// look like somebody else who is enrolled.
+func (c *Client) ForceRegister(ctx context.Context, name string, files []string) (api.Enrollment, error) {
+	return c.register(ctx, name, files, true)
+}
+
+func (c *Client) register(ctx context.Context, name string, files []string, force bool) (api.Enrollment, error) {
 	var e api.Enrollment
 	f, err := newForm("images", files)
 	if err != nil {
@@ -48,6 +58,11 @@ func (c *Client) Register(ctx context.Context, name string, files []string) (api
 	defer f.close()
 	if err := f.WriteField("name", name); err != nil {
 		return e, fmt.Errorf("write form: %w", err)
+	}
+	if force {
+		if err := f.WriteField("force", "true"); err != nil {
+			return e, fmt.Errorf("write form: %w", err)
+		}
 	}
 	return e, c.send(ctx, "/register", f, &e)
 }

@@ -41,14 +41,18 @@ type daemon struct {
 	live    map[chan event.Event]bool
 }
 
-func (d *daemon) Enroll(_ context.Context, name string, images iter.Seq[api.Upload]) (api.Enrollment, error) {
+func (d *daemon) Enroll(_ context.Context, name string, images iter.Seq[api.Upload], force bool) (api.Enrollment, error) {
 	e := api.Enrollment{Person: match.Person{ID: id(1), Name: name, Created: noon, Updated: noon}}
 	for u := range images {
 		if u.Err != nil {
-			e.Rejected = append(e.Rejected, u.Rejection())
+			e.Add(u.Verdict())
 			continue
 		}
-		e.Accepted++
+		v := api.Verdict{Image: u.Name, Verdict: "accepted"}
+		if force {
+			v.Detail = "by force"
+		}
+		e.Add(v)
 	}
 	e.Person.Templates = e.Accepted
 	d.people = []match.Person{e.Person}
@@ -189,7 +193,16 @@ func TestTheClientSpeaksTheContract(t *testing.T) {
 	enrolled, err := c.Register(ctx, ana.Name, []string{good, bad, good})
 	equal(t, "Register", enrolled, err, api.Enrollment{Person: ana, Accepted: 2, Rejected: []api.Rejection{{
 		Image: "b.txt", Reason: "not_an_image", Detail: "This is not a picture: send a JPEG or PNG file.",
-	}}})
+	}}, Images: []api.Verdict{
+		{Image: filepath.Base(good), Verdict: "accepted"},
+		{Image: "b.txt", Verdict: "not_an_image", Detail: "This is not a picture: send a JPEG or PNG file."},
+		{Image: filepath.Base(good), Verdict: "accepted"},
+	}})
+	forced, err := c.ForceRegister(ctx, ana.Name, []string{good})
+	equal(t, "ForceRegister", forced.Images, err, []api.Verdict{{Image: filepath.Base(good), Verdict: "accepted", Detail: "by force"}})
+	if _, err := c.Register(ctx, ana.Name, []string{good, good}); err != nil {
+		t.Error(err)
+	}
 	found, err := c.Recognize(ctx, good)
 	if err != nil || found.Frame != [2]int{8, 4} || len(found.Faces) != 1 || *found.Faces[0].Person != (event.Person{ID: id(1), Name: "Ana"}) {
 		t.Errorf("Recognize: %+v, %v", found, err)
