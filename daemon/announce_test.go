@@ -319,7 +319,7 @@ func TestDiscoveriesThatDifferAreApartAndTheLastOneComes(t *testing.T) {
 	r := start(t, c, func(d *Daemon) { d.Load = f.load })
 	eventually(t, "the device is described", func() bool { return e.last(configTopic) != "" && e.last("facerecd/pi/yard/recognition") == "on" })
 	for i, name := range []string{"obama", "obama2", "obama3", "biden"} {
-		if _, err := r.Register(t.Context(), fmt.Sprintf("P%d", i), []string{photo(t, name)}); err != nil {
+		if _, err := r.ForceRegister(t.Context(), fmt.Sprintf("P%d", i), []string{photo(t, name)}); err != nil {
 			t.Fatal(err)
 		}
 		e.say(t, "homeassistant/status", false, "online") // which is answered with what was said
