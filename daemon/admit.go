@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"facerecd/match"
 	"facerecd/match/store"
@@ -43,10 +44,11 @@ func (r *Roster) Admit(a Applicant) (match.Person, []match.Verdict, error) {
 			return match.Person{}, nil, fmt.Errorf("template %s was made by model %s, and %s is in use: make it anew", t.ID, t.Model, r.Gallery.Model())
 		}
 	}
-	own, err := r.templates(p.ID)
+	own, err := r.stored(p.ID)
 	if err != nil {
 		return match.Person{}, nil, err
 	}
+	own = slices.DeleteFunc(own, func(t match.Template) bool { return t.Model != r.Gallery.Model() })
 	verdicts := a.Policy.Judge(r.Gallery, p.ID, own, a.Templates)
 	var admitted []match.Template
 	for i := range verdicts {

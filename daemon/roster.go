@@ -154,22 +154,6 @@ func (r *Roster) Renew(t match.Template) error {
 	return nil
 }
 
-// templates are those of a person that the model pack made; none of somebody
-// who is not known.
-func (r *Roster) templates(id string) ([]match.Template, error) {
-	var all []match.Template
-	err := r.Store.PersonTemplates(id, func(t match.Template) error {
-		if t.Model == r.Gallery.Model() {
-			all = append(all, t)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read templates: %w", err)
-	}
-	return all, nil
-}
-
 func (r *Roster) rename(p match.Person) {
 	r.mu.Lock()
 	r.names[p.ID] = p.Name

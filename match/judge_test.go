@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// at is a template of a person, the direction at an angle on a circle: two
+// arc is a template of a person, the direction at an angle on a circle: two
 // have the cosine of what is between them.
-func at(person string, degrees float64) Template {
+func arc(person string, degrees float64) Template {
 	sin, cos := math.Sincos(degrees * math.Pi / 180)
 	return template(person, float32(cos), float32(sin))
 }
@@ -16,7 +16,7 @@ func TestJudgeTakesWhatShowsThePersonAndNobodyElse(t *testing.T) {
 	// Templates are the same up to 53 degrees (a cosine of 0.6) and repeat each
 	// other up to 18; somebody else is alike up to 45 degrees (0.7).
 	policy := Policy{Threshold: 0.7, Margin: 0.1, Slope: 100, Offset: -60 + 2.2}
-	bo := []Template{at("bo", 180)}
+	bo := []Template{arc("bo", 180)}
 	for _, tc := range []struct {
 		name   string
 		own    []float64
@@ -47,10 +47,10 @@ func TestJudgeTakesWhatShowsThePersonAndNobodyElse(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var own, fresh []Template
 			for _, a := range tc.own {
-				own = append(own, at("ana", a))
+				own = append(own, arc("ana", a))
 			}
 			for _, a := range tc.fresh {
-				fresh = append(fresh, at("", a))
+				fresh = append(fresh, arc("", a))
 			}
 			g := gallery(t, 2, append(append([]Template{}, own...), tc.others...)...)
 			got := policy.Judge(g, "ana", own, fresh)
