@@ -27,11 +27,11 @@ func TestCheckSaysWhoIsNotEnrolledWell(t *testing.T) {
 
 	// Joe's picture among Barack's: it does harm, and they may be confused.
 	must(t, "people", "forget", "Joe", "--server", server)
-	must(t, "enroll", "Barack", photo(t, "biden"), "--server", server)
+	must(t, "enroll", "Barack", photo(t, "biden"), "--force", "--server", server)
 	check(exitFailed, "facerecd: "+errDoubtful.Error()+"\n",
 		`1 people with 4 templates; [^\n]*\n\nPictures that do harm\n  Forget[^\n]*\n  Barack +enrolled \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: score -?0\.\d\d, unlike the others\n`)
 
-	must(t, "enroll", "Joe", photo(t, "biden"), "--server", server)
+	must(t, "enroll", "Joe", photo(t, "biden"), "--force", "--server", server)
 	code, stdout, _ := try(t, nil, "check", "--json", "--server", server)
 	found := unmarshal[api.Checkup](t, stdout)
 	if code != exitFailed || found.People != 2 || found.Compared != 2 || len(found.Hurts) != 1 || len(found.Confusable) != 1 {
