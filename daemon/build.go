@@ -54,9 +54,13 @@ func (d *Daemon) build() (p *parts, err error) {
 		return p, err
 	}
 	p.vision.Detector = inference.Mode(c.Detector)
+	tuning := p.tuning(c)
+	p.policy.Store(&tuning.Policy)
 	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{
 		Log: d.Log, Device: config.Slug(c.Device),
 		MaxQueued: c.MQTT.Queue.Events, MaxBytes: int64(c.MQTT.Queue.MiB) << 20, MaxAge: c.MQTT.Queue.Age,
+		MaxHistory: c.History.Events, MaxHistoryBytes: int64(c.History.MiB) << 20, MaxHistoryAge: time.Duration(c.History.Days) * 24 * time.Hour,
+		Alike: func() float32 { return p.policy.Load().Threshold },
 	}); err != nil {
 		return p, err
 	}
@@ -65,22 +69,19 @@ func (d *Daemon) build() (p *parts, err error) {
 	if err := p.roster.Load(); err != nil {
 		return p, err
 	}
-	if !c.KeepCrops {
-		// Who turns it off wants no pictures on the disk.
-		if n, err := p.store.DropCrops(); err != nil {
-			return p, err
-		} else if n > 0 {
-			d.Log.Info("keep_crops is off: deleted the stored pictures of faces", "crops", n)
-		}
+	if err := d.dropUnwanted(p.store); err != nil {
+		return p, err
 	}
 	p.renewal = &Renewal{Roster: p.roster, Open: p.vision.Engine, Log: d.Log}
-	tuning := p.tuning(c)
-	p.policy.Store(&tuning.Policy)
 	topics := mqtt.Topics{Base: c.MQTT.Base, Device: config.Slug(c.Device)}
 	p.log = &event.Log{
 		Store: p.store, Device: c.Device,
 		Topic:  func(camera string) string { return topics.Event(config.Slug(camera)) },
 		Synced: (&event.Clock{}).Synced, Numbered: p.latency.numbered,
+		Pictures: c.History.Pictures,
+	}
+	if c.History.Embeddings {
+		p.log.Model = p.vision.Pack.ID
 	}
 	if err := d.buildMQTT(p, topics); err != nil {
 		return p, err
@@ -102,6 +103,30 @@ func (d *Daemon) build() (p *parts, err error) {
 	p.forgetOthers(c.Cameras, d.Log)
 	d.health.watch(p)
 	return p, nil
+}
+
+// dropUnwanted deletes what the configuration has turned off: who does that wants
+// none of it on the disk.
+func (d *Daemon) dropUnwanted(s *store.Store) error {
+	for _, kind := range []struct {
+		kept      bool
+		key, what string
+		drop      func() (int, error)
+	}{
+		{d.Config.KeepCrops, "keep_crops", "pictures of faces", s.DropCrops},
+		{d.Config.History.Pictures, "history.pictures", "pictures of events", s.DropPictures},
+		{d.Config.History.Embeddings, "history.embeddings", "embeddings of events", s.DropEmbeddings},
+	} {
+		if kind.kept {
+			continue
+		}
+		if n, err := kind.drop(); err != nil {
+			return err
+		} else if n > 0 {
+			d.Log.Info(kind.key+" is off: deleted the stored "+kind.what, "count", n)
+		}
+	}
+	return nil
 }
 
 func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {
@@ -147,7 +172,8 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	if err != nil {
 		return err
 	}
-	p.server.Faces = &Faces{Engine: engine, Roster: p.roster, Policy: p.policy.Load, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
+	faces := &Faces{Engine: engine, Roster: p.roster, Policy: p.policy.Load, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
+	p.server.Faces, p.server.History = faces, &History{event.History{Records: p.store}, faces}
 	return nil
 }
 

@@ -189,7 +189,7 @@ func TestCropsAreDeletedWhenTheyAreNoLongerKept(t *testing.T) {
 		t.Errorf("obama is %q: the templates are gone as well", got)
 	}
 	r.stop(t)
-	if !strings.Contains(r.log.String(), `"keep_crops is off: deleted the stored pictures of faces" crops=3`) {
+	if !strings.Contains(r.log.String(), `"keep_crops is off: deleted the stored pictures of faces" count=3`) {
 		t.Errorf("log: %s", r.log)
 	}
 }

@@ -79,7 +79,7 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 			p.sightings.view(present)
 			return nil
 		},
-		Live: &live.Hub{}, Log: d.Log, LogFaces: t.LogFaces,
+		Live: &live.Hub{}, Log: d.Log, LogFaces: t.LogFaces, Pictures: p.log.Pictures,
 	}
 	if p.portraits != nil {
 		u.pipeline.Portray = func(jpeg []byte) { p.portraits.put(slug, jpeg) }

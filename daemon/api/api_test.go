@@ -52,6 +52,7 @@ type daemon struct {
 	live     chan event.Event
 	screens  *screens
 	twin     *Likeness
+	asked    event.Filter // by the last Find of its past
 
 	during func(context.Context) error // called by Enroll and Recognize, when set
 }
@@ -184,7 +185,7 @@ func (d *daemon) server() *Server {
 	}
 	return &Server{
 		Listen: "127.0.0.1:4000", Version: "1.0",
-		Faces: d, People: d, Events: d, Cameras: d.screens,
+		Faces: d, People: d, Events: d, History: past{d}, Cameras: d.screens,
 		Health:   func() Health { return Health{Status: StatusOK, Uptime: 60} },
 		Metrics:  func(p *metrics.Page) { p.Gauge("up", "Always 1.", metrics.Number(1)) },
 		Check:    func(context.Context) (Checkup, error) { return Checkup{People: len(d.people)}, nil },

@@ -164,6 +164,34 @@ type Events interface {
 	Subscribe(ctx context.Context) <-chan event.Event
 }
 
+// History is what happened, and what was seen then. Its methods are called by several
+// goroutines at once. Those that take an event's id answer ErrEventNotFound
+// (possibly wrapped) when there is no such event.
+type History interface {
+	// Find returns at most limit events that the filter wants, the newest first: those
+	// from before the event with the given id, or the newest when it is empty.
+	Find(ctx context.Context, f event.Filter, before string, limit int) ([]event.Past, error)
+	// Get returns one event, with its picture when there is one.
+	Get(ctx context.Context, id string) (event.Past, error)
+	// Search returns at most limit events with the face that img shows, the most alike
+	// first, or the reason why img is of no use. Nothing is stored.
+	Search(ctx context.Context, img image.Image, limit int) ([]event.Past, *Rejection, error)
+	// Enroll enrols the face of an event under the name, as Faces.Enroll does, and
+	// names the event.
+	Enroll(ctx context.Context, id, name string, force bool) (Enrollment, error)
+	// Reject takes the person out of an event who was not there, and sees to it that
+	// this face is not taken for theirs again. It answers ErrNobody when the event names
+	// nobody.
+	Reject(ctx context.Context, id string) (event.Past, error)
+}
+
+// The errors by which a History tells a caller's mistake from its own trouble.
+var (
+	ErrEventNotFound = errors.New("no such event")
+	ErrNobody        = errors.New("the event names nobody")
+	ErrNoEmbedding   = errors.New("nothing is stored of the event's face that could be compared")
+)
+
 // The values of Health.Status.
 const (
 	StatusOK       = "ok"

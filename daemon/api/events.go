@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -21,31 +20,6 @@ const (
 	heartbeat = 15 * time.Second // so that both ends notice a dead connection
 	maxReplay = 1000             // events told again to a client that was away
 )
-
-type eventsAnswer struct {
-	Events []event.Event `json:"events"` // newest first
-}
-
-func (s *service) listEvents(w http.ResponseWriter, r *http.Request) error {
-	query := r.URL.Query()
-	limit := defaultPage
-	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxPage {
-			return problem(http.StatusBadRequest, CodeBadParameter, fmt.Sprintf("limit must be a number from 1 to %d.", maxPage))
-		}
-		limit = n
-	}
-	before := query.Get("before")
-	if before != "" && !isID(before) {
-		return problem(http.StatusBadRequest, CodeBadParameter, "before must be the id of an event, as in an earlier answer.")
-	}
-	events, err := s.Events.History(r.Context(), before, limit)
-	if err != nil {
-		return fmt.Errorf("read event history: %w", err)
-	}
-	return s.answer(w, http.StatusOK, eventsAnswer{orEmpty(events)})
-}
 
 func isID(text string) bool {
 	_, err := ulid.ParseStrict(text)

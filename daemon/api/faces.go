@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"image"
 	"net/http"
 	"slices"
 	"time"
@@ -80,23 +81,11 @@ func (s *service) recognize(w http.ResponseWriter, r *http.Request) error {
 	if err := s.throttle(w, r); err != nil {
 		return err
 	}
-	held := &share{of: &s.memory}
-	defer held.release()
-	e, err := readPicture(w, r, held)
+	img, done, err := s.picture(w, r)
 	if err != nil {
 		return err
 	}
-	if e.err != nil {
-		return pictureProblem(e.err)
-	}
-	if err := acquire(r.Context(), s.work, workPatience); err != nil {
-		return err
-	}
-	defer func() { <-s.work }()
-	img, err := decode(e.data)
-	if err != nil {
-		return pictureProblem(err)
-	}
+	defer done()
 	found, err := s.Faces.Recognize(r.Context(), img)
 	if err != nil {
 		return err
@@ -106,6 +95,36 @@ func (s *service) recognize(w http.ResponseWriter, r *http.Request) error {
 		found.Faces[i].Reasons = orEmpty(found.Faces[i].Reasons)
 	}
 	return s.answer(w, http.StatusOK, found)
+}
+
+// picture is the one image of a request. With it the caller has a slot to work in,
+// and memory, until done is called.
+func (s *service) picture(w http.ResponseWriter, r *http.Request) (img image.Image, done func(), err error) {
+	held := &share{of: &s.memory}
+	done = held.release
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
+	e, err := readPicture(w, r, held)
+	if err != nil {
+		return nil, done, err
+	}
+	if e.err != nil {
+		return nil, done, pictureProblem(e.err)
+	}
+	if err := acquire(r.Context(), s.work, workPatience); err != nil {
+		return nil, done, err
+	}
+	done = func() {
+		<-s.work
+		held.release()
+	}
+	if img, err = decode(e.data); err != nil {
+		return nil, done, pictureProblem(err)
+	}
+	return img, done, nil
 }
 
 // acquire takes a slot, waiting for it at most as long as patience.

@@ -17,7 +17,7 @@ func TestAnswers(t *testing.T) {
 		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2,"stale":0}`, id(1), name)
 	}
 	seen := func(n int) string {
-		data, _ := json.Marshal(sighting(n)) // as on MQTT
+		data, _ := json.Marshal(event.Past{Event: sighting(n)})
 		return string(data)
 	}
 	sick := func(s *Server) {

@@ -33,6 +33,9 @@ const (
 	CodeNotFound       = "not_found"
 	CodePersonNotFound = "person_not_found"
 	CodeCameraNotFound = "camera_not_found"
+	CodeEventNotFound  = "event_not_found"
+	CodeNoPerson       = "no_person"
+	CodeNoEmbedding    = "no_embedding"
 	CodeNoPicture      = "no_picture"
 	CodeMethod         = "method_not_allowed"
 	CodeBusy           = "busy"
@@ -72,6 +75,12 @@ func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, syscall.ENOSPC):
 		s.Log.Error("request failed", "route", r.Pattern, "error", err)
 		p = problem(http.StatusInsufficientStorage, CodeDiskFull, "The disk of this device is full, and nothing was stored. Free some space on it, for instance with journalctl --vacuum-size=50M, and try again.")
+	case errors.Is(err, ErrEventNotFound):
+		p = problem(http.StatusNotFound, CodeEventNotFound, "There is no event with this id, or no longer; GET /api/v1/events lists what there is.")
+	case errors.Is(err, ErrNobody):
+		p = problem(http.StatusConflict, CodeNoPerson, "The event names nobody, so there is nobody to take out of it.")
+	case errors.Is(err, ErrNoEmbedding):
+		p = problem(http.StatusConflict, CodeNoEmbedding, "Nothing is stored of this event's face that could be compared: it is not kept of every event, or another model pack made it. Take another event, or enrol with photos.")
 	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
 		return // the caller is gone, or the daemon stops: nobody reads an answer
 	default:

@@ -47,6 +47,7 @@ type Server struct {
 	Faces   Faces
 	People  People
 	Events  Events
+	History History
 	Cameras Cameras
 	Health  func() Health       // called by several goroutines at once
 	Metrics func(*metrics.Page) // likewise

@@ -31,6 +31,7 @@ type Config struct {
 	Fleet     Fleet    `yaml:"fleet"`
 	Cameras   []Camera `yaml:"cameras"`
 	Match     Match    `yaml:"match"`
+	History   History  `yaml:"history"`
 	Log       Log      `yaml:"log"`
 }
 
@@ -110,6 +111,15 @@ type Match struct {
 	MinSeen   int     `yaml:"min_seen"`  // frames before an event, 1..100
 }
 
+// History bounds the events that happened; the oldest are dropped first.
+type History struct {
+	Events     int  `yaml:"events"`
+	Days       int  `yaml:"days"`       // counted while the daemon runs, by a clock that does not jump
+	MiB        int  `yaml:"mib"`        // with embeddings and pictures
+	Embeddings bool `yaml:"embeddings"` // keep that of each face
+	Pictures   bool `yaml:"pictures"`   // keep one of each face
+}
+
 // Log is what is written to the journal.
 type Log struct {
 	Level slog.Level `yaml:"level"`
@@ -129,6 +139,7 @@ func Default() Config {
 		MQTT:     MQTT{Base: "facerecd", Discovery: true, EmbeddedListen: "127.0.0.1:1883", Queue: Queue{Events: 100_000, MiB: 64, Age: 720 * time.Hour}},
 		Cameras:  []Camera{camera},
 		Match:    Match{MinSeen: 3},
+		History:  History{Events: 10_000, Days: 30, MiB: 64, Embeddings: true},
 	}
 }
 

@@ -41,6 +41,7 @@ func (c Config) problems() []error {
 	k.need(-1 <= c.Match.Threshold && c.Match.Threshold <= 1, "match.threshold: %v: set -1 to 1, or 0 for the model pack's own", c.Match.Threshold)
 	k.need(0 <= c.Match.Margin && c.Match.Margin <= 1, "match.margin: %v: set 0 to 1, or 0 for the model pack's own", c.Match.Margin)
 	k.need(1 <= c.Match.MinSeen && c.Match.MinSeen <= 100, "match.min_seen: %d: set 1 to 100 frames", c.Match.MinSeen)
+	k.history(c.History)
 	return k.problems
 }
 
@@ -87,6 +88,13 @@ func (k *checker) queue(q Queue) {
 	k.need(100 <= q.Events && q.Events <= 1_000_000, "mqtt.queue.events: %d: set 100 to 1000000", q.Events)
 	k.need(1 <= q.MiB && q.MiB <= 1024, "mqtt.queue.mib: %d: set 1 to 1024", q.MiB)
 	k.need(time.Minute <= q.Age && q.Age <= 8760*time.Hour, "mqtt.queue.age: %v: set 1m to 8760h, which is a year", q.Age)
+}
+
+func (k *checker) history(h History) {
+	k.need(100 <= h.Events && h.Events <= 100_000, "history.events: %d: set 100 to 100000", h.Events)
+	k.need(1 <= h.Days && h.Days <= 3650, "history.days: %d: set 1 to 3650", h.Days)
+	k.need(1 <= h.MiB && h.MiB <= 4096, "history.mib: %d: set 1 to 4096", h.MiB)
+	k.need(h.Embeddings || !h.Pictures, "history.pictures: set without history.embeddings, by which the pictures of somebody who is deleted are found: set both, or neither")
 }
 
 // broker never quotes the address, which may hold a password.

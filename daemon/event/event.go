@@ -80,8 +80,16 @@ func Redact(payload []byte) ([]byte, error) {
 	return json.Marshal(e.withoutPerson())
 }
 
+// Name says who it was, nil for nobody who is known; score and confidence, which
+// were another's, are 0 then.
+func (e *Event) Name(p *Person) {
+	if e.Person = p; p == nil {
+		e.Score, e.Confidence = 0, 0
+	}
+}
+
 func (e Event) withoutPerson() Event {
-	e.Person, e.Score, e.Confidence = nil, 0, 0
+	e.Name(nil)
 	e.Embedding, e.Picture = nil, nil
 	return e
 }

@@ -32,10 +32,12 @@ type Records interface {
 
 var _ Records = (*store.Store)(nil)
 
-// Hit is an event whose face is like another.
-type Hit struct {
+// Past is an event of the history, and what that has of the face.
+type Past struct {
 	Event
-	Similarity float32 `json:"similarity"` // cosine, -1..1
+	HasEmbedding bool    `json:"embedding"` // it can be found by a picture, and enrolled
+	HasPicture   bool    `json:"picture"`
+	Similarity   float32 `json:"similarity"` // cosine with the face that was searched for; else 0
 }
 
 // History is what happened. It is safe for concurrent use.
@@ -43,7 +45,7 @@ type History struct{ Records Records }
 
 // Find returns at most limit events that f wants, newest first: those before the
 // event with the id, or the newest when before is "".
-func (h *History) Find(_ context.Context, f Filter, before string, limit int) ([]Event, error) {
+func (h *History) Find(_ context.Context, f Filter, before string, limit int) ([]Past, error) {
 	want := f.matcher()
 	rows, err := h.Records.Find(before, limit, func(r store.Row) (bool, error) {
 		_, ok, err := want(r)
@@ -52,9 +54,9 @@ func (h *History) Find(_ context.Context, f Filter, before string, limit int) ([
 	if err != nil {
 		return nil, err
 	}
-	events := make([]Event, len(rows))
+	events := make([]Past, len(rows))
 	for i, row := range rows {
-		if events[i], err = decode(row); err != nil {
+		if events[i], err = recall(row); err != nil {
 			return nil, err
 		}
 	}
@@ -62,26 +64,26 @@ func (h *History) Find(_ context.Context, f Filter, before string, limit int) ([
 }
 
 // Get returns the event with the id, with what was seen, or store.ErrNotFound.
-func (h *History) Get(_ context.Context, id string) (Event, error) {
+func (h *History) Get(_ context.Context, id string) (Past, error) {
 	row, err := h.Records.Recorded(id)
 	if err != nil {
-		return Event{}, err
+		return Past{}, err
 	}
-	e, err := decode(row)
+	e, err := recall(row)
 	e.Model, e.Embedding, e.Picture = row.Face.Model, row.Face.Vector, row.Face.Picture
 	return e, err
 }
 
 // Like returns at most limit events whose embedding, made by the model, has a
 // cosine of least or more with the probe, the best first.
-func (h *History) Like(model string, probe []float32, least float32, limit int) ([]Hit, error) {
+func (h *History) Like(model string, probe []float32, least float32, limit int) ([]Past, error) {
 	found, err := h.Records.Like(model, probe, least, limit)
 	if err != nil {
 		return nil, err
 	}
-	hits := make([]Hit, len(found))
+	hits := make([]Past, len(found))
 	for i, f := range found {
-		if hits[i].Event, err = decode(f.Row); err != nil {
+		if hits[i], err = recall(f.Row); err != nil {
 			return nil, err
 		}
 		hits[i].Similarity = f.Score
@@ -139,6 +141,11 @@ func (f Filter) matcher() func(store.Row) (Event, bool, error) {
 			(f.Track == "" || e.Track == f.Track) && (f.Stranger == "" || e.Stranger != nil && *e.Stranger == f.Stranger)
 		return e, ok, err
 	}
+}
+
+func recall(r store.Row) (Past, error) {
+	e, err := decode(r)
+	return Past{Event: e, HasEmbedding: r.Embedded, HasPicture: r.Pictured}, err
 }
 
 func decode(r store.Row) (e Event, err error) {

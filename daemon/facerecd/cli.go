@@ -32,6 +32,8 @@ type cli struct {
 	Check         checkCmd         `cmd:"" help:"Say who would be missed or confused, and which picture does harm."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
 	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
+	Events        eventsCmd        `cmd:"" help:"List what was seen."`
+	Seen          seenCmd          `cmd:"" help:"Say when the face of a photo was seen."`
 	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`
 	Eval          evalCmd          `cmd:"" help:"Measure the accuracy on photos in LFW's layout."`
 	EvalDetection evalDetectionCmd `cmd:"" help:"Measure what each detector finds, by the size of the face."`

@@ -10,7 +10,7 @@ import (
 func TestHelpListsTheCommands(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"-h"}} {
 		help := must(t, args...)
-		for _, c := range []string{"run", "enroll", "people list", "people rename", "people forget", "recognize", "watch", "eval", "doctor", "version"} {
+		for _, c := range []string{"run", "enroll", "people list", "people rename", "people forget", "recognize", "events", "seen", "watch", "eval", "doctor", "version"} {
 			if !strings.Contains(help, "\n  "+c+" ") && !strings.Contains(help, "\n  "+c+"\n") {
 				t.Errorf("facerecd %v does not list %q:\n%s", args, c, help)
 			}
@@ -33,6 +33,9 @@ func TestWrongCommandLineExitsWith64(t *testing.T) {
 		{`expected "<photos> ..."`, []string{"enroll", "Ana"}},
 		{`expected "<photo>"`, []string{"recognize"}},
 		{`<photo>: stat ` + missing + `: no such file or directory`, []string{"recognize", missing}},
+		{`expected "<photo>"`, []string{"seen"}},
+		{`--since: "now" is no time: write it as 2026-11-24, 2026-11-24T10:00 or 2026-11-24T10:00:00Z, or how long ago it was, as in 90m`, []string{"events", "--since", "now"}},
+		{`--type must be one of "recognized","unknown","left","" but got "seen"`, []string{"events", "--type", "seen"}},
 		{`expected "<person> <name>"`, []string{"people", "rename"}},
 		{`expected "<person>"`, []string{"people", "forget"}},
 		{`unexpected argument more`, []string{"version", "more"}},

@@ -137,6 +137,12 @@ func (c peopleForgetCmd) Run(w *world) error {
 	if receipt.Crops > 0 {
 		fmt.Fprintf(w.stdout, "%d stored pictures of the face are deleted as well\n", receipt.Crops)
 	}
+	if receipt.Pictures > 0 {
+		fmt.Fprintf(w.stdout, "%d pictures of the face are deleted from the history\n", receipt.Pictures)
+	}
+	if receipt.Alike > 0 {
+		fmt.Fprintf(w.stdout, "%d other events have a face like this one, and lost what was kept of it\n", receipt.Alike)
+	}
 	if !receipt.Purged {
 		fmt.Fprintln(w.stdout, "The store's files could not be rewritten yet; the daemon tries again, see its log.")
 	}

@@ -18,6 +18,10 @@ type Row struct {
 	Payload []byte // at most MaxValue bytes
 
 	Face Face // what was seen; it is in the history only, and only Recorded reads it
+
+	// Whether the history has an embedding and a picture of the event; those who read it
+	// say so.
+	Embedded, Pictured bool
 }
 
 // Queued is an event that waits to be published.

@@ -132,6 +132,9 @@ func (s *Store) Find(before string, limit int, wanted func(Row) (bool, error)) (
 					return err
 				}
 				row.Payload = bytes.Clone(row.Payload)
+				if err := row.look(txn, sequenceOf(item.Key())); err != nil {
+					return err
+				}
 				if found {
 					rows = append(rows, row)
 				} else {
@@ -152,6 +155,16 @@ func (s *Store) Find(before string, limit int, wanted func(Row) (bool, error)) (
 		return nil, fmt.Errorf("read history: %w", err)
 	}
 	return rows, nil
+}
+
+// look sees what there is of a row's face.
+func (r *Row) look(txn *badger.Txn, seq uint64) error {
+	found, _, err := faceOf(txn, seq)
+	for _, key := range found {
+		r.Embedded = r.Embedded || bytes.HasPrefix(key, []byte(facePrefix))
+		r.Pictured = r.Pictured || bytes.HasPrefix(key, []byte(picturePrefix))
+	}
+	return err
 }
 
 // rowIn calls use with the row that an item holds, which is valid until it returns.
@@ -187,6 +200,7 @@ func (s *Store) Recorded(id string) (row Row, err error) {
 			}
 			if found {
 				row.Face, err = getFace(txn, sequenceOf(item.Key()))
+				row.Embedded, row.Pictured = row.Face.Vector != nil, row.Face.Picture != nil
 				return err
 			}
 		}
@@ -243,6 +257,9 @@ func (s *Store) Like(model string, probe []float32, least float32, limit int) ([
 			row, _, err := decodeRow(record)
 			if err != nil {
 				return fmt.Errorf("event %d: %w", f.seq, err)
+			}
+			if err := row.look(txn, f.seq); err != nil {
+				return err
 			}
 			hits = append(hits, Hit{row, f.score})
 		}

@@ -59,7 +59,12 @@ func TestAnEventsFaceIsKeptWithIt(t *testing.T) {
 	}
 	for range 2 {
 		for i, want := range []Row{seen(0, "", 1), row(1, ""), seen(2, "", 0.5)} {
-			if r := got[Row](t)(s.Recorded(want.ID)); !reflect.DeepEqual(r, want) {
+			want.Embedded, want.Pictured = want.Face.Vector != nil, want.Face.Picture != nil
+			r := got[Row](t)(s.Recorded(want.ID))
+			if found := got[[]Row](t)(s.History("", 3))[2-i]; found.Embedded != want.Embedded || found.Pictured != want.Pictured {
+				t.Errorf("event %d is found as %+v", i, found)
+			}
+			if !reflect.DeepEqual(r, want) {
 				t.Errorf("event %d is\n%+v\nwant\n%+v", i, r, want)
 			}
 		}
@@ -224,6 +229,7 @@ func TestRelabelChangesTheHistoryAndNotTheQueue(t *testing.T) {
 		want := []Row{seen(0, "P1", 1), seen(1, "", 1), seen(2, "P1", 1)}
 		want[0].Payload, want[2].Payload = []byte("relabelled E00000"), []byte("relabelled E00002")
 		for _, w := range want {
+			w.Embedded, w.Pictured = true, true
 			if r := got[Row](t)(s.Recorded(w.ID)); !reflect.DeepEqual(r, w) {
 				t.Errorf("event is\n%+v\nwant\n%+v", r, w)
 			}

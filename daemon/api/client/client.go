@@ -16,11 +16,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"facerecd/daemon/api"
+	"facerecd/daemon/event"
 	"facerecd/match"
 )
 
@@ -77,6 +79,64 @@ func (c *Client) Recognize(ctx context.Context, file string) (api.Recognition, e
 	defer f.close()
 	return found, c.send(ctx, "/recognize", f, &found)
 }
+
+// Events returns up to limit events that the filter wants, but for its Track, the
+// newest first: those before the event with the id before, or the newest when that
+// is empty. The daemon gives up to 500 at a time.
+func (c *Client) Events(ctx context.Context, f event.Filter, before string, limit int) ([]event.Past, error) {
+	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	for name, value := range map[string]string{
+		"person": f.Person, "camera": f.Camera, "type": string(f.Type), "stranger": f.Stranger, "before": before,
+	} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	for name, t := range map[string]time.Time{"since": f.Since, "until": f.Until} {
+		if !t.IsZero() {
+			query.Set(name, t.UTC().Format(time.RFC3339Nano))
+		}
+	}
+	var answer eventsAnswer
+	err := c.call(ctx, http.MethodGet, "/api/v1/events?"+query.Encode(), nil, &answer)
+	return answer.Events, err
+}
+
+type eventsAnswer struct {
+	Events []event.Past `json:"events"`
+}
+
+// Seen returns up to limit events with the face that the photo shows, the most alike
+// first.
+func (c *Client) Seen(ctx context.Context, file string, limit int) ([]event.Past, error) {
+	f, err := newForm("image", []string{file})
+	if err != nil {
+		return nil, err
+	}
+	defer f.close()
+	var answer eventsAnswer
+	err = c.send(ctx, fmt.Sprintf("/api/v1/events/search?limit=%d", limit), f, &answer)
+	return answer.Events, err
+}
+
+// EnrollEvent enrols the face of an event under the name; with force also when it
+// looks like somebody else.
+func (c *Client) EnrollEvent(ctx context.Context, id, name string, force bool) (api.Enrollment, error) {
+	var e api.Enrollment
+	body := struct {
+		Name  string `json:"name"`
+		Force bool   `json:"force"`
+	}{name, force}
+	return e, c.call(ctx, http.MethodPost, eventPath(id)+"/enrol", body, &e)
+}
+
+// RejectEvent says that it was not the person whom an event names.
+func (c *Client) RejectEvent(ctx context.Context, id string) (event.Past, error) {
+	var e event.Past
+	return e, c.call(ctx, http.MethodPost, eventPath(id)+"/not", struct{}{}, &e)
+}
+
+func eventPath(id string) string { return "/api/v1/events/" + url.PathEscape(id) }
 
 // People returns everybody who is enrolled.
 func (c *Client) People(ctx context.Context) ([]match.Person, error) {

@@ -104,6 +104,40 @@ func (d *daemon) History(_ context.Context, before string, limit int) ([]event.E
 	return events, nil
 }
 
+// past is what has happened to a daemon.
+type past struct{ d *daemon }
+
+func (p past) Find(ctx context.Context, f event.Filter, before string, limit int) ([]event.Past, error) {
+	events, err := p.d.History(ctx, before, limit)
+	var all []event.Past
+	for _, e := range events {
+		e.Camera += fmt.Sprint(" ", f.Person, " ", f.Since.Equal(noon), " ", f.Type)
+		all = append(all, event.Past{Event: e})
+	}
+	return all, err
+}
+
+func (past) Get(_ context.Context, id string) (event.Past, error) {
+	if id != sighting(1).ID {
+		return event.Past{}, api.ErrEventNotFound
+	}
+	e := event.Past{Event: sighting(1), HasPicture: true}
+	e.Picture = []byte("jpeg")
+	return e, nil
+}
+
+func (past) Search(_ context.Context, _ image.Image, limit int) ([]event.Past, *api.Rejection, error) {
+	return []event.Past{{Event: sighting(limit), HasEmbedding: true, Similarity: 0.5}}, nil, nil
+}
+
+func (past) Enroll(_ context.Context, id, name string, force bool) (api.Enrollment, error) {
+	return api.Enrollment{Person: match.Person{ID: id, Name: fmt.Sprint(name, force)}, Accepted: 1}, nil
+}
+
+func (past) Reject(_ context.Context, id string) (event.Past, error) {
+	return event.Past{Event: event.Event{ID: id}}, nil
+}
+
 func (d *daemon) Subscribe(ctx context.Context) <-chan event.Event {
 	events := make(chan event.Event, 16)
 	d.mu.Lock()
@@ -150,7 +184,7 @@ func (doors) Switch(string, bool) error { return errors.ErrUnsupported }
 // start serves d, and returns a client for it.
 func start(t *testing.T, d *daemon, token string) (*Client, *httptest.Server) {
 	s := &api.Server{
-		Listen: "127.0.0.1:4000", Token: token, Version: "1.0", Faces: d, People: d, Events: d, Cameras: doors{},
+		Listen: "127.0.0.1:4000", Token: token, Version: "1.0", Faces: d, People: d, Events: d, History: past{d}, Cameras: doors{},
 		Health: func() api.Health { return api.Health{Status: api.StatusOK} },
 		Check: func(context.Context) (api.Checkup, error) {
 			return api.Checkup{People: 1, Few: []api.Few{{Person: event.Person{ID: id(1), Name: "Ana"}, Templates: 2}}}, nil
@@ -185,7 +219,8 @@ func equal[T any](t *testing.T, what string, got T, err error, want T) {
 }
 
 func TestTheClientSpeaksTheContract(t *testing.T) {
-	c, _ := start(t, &daemon{}, "correct-horse-battery-staple")
+	d := &daemon{}
+	c, _ := start(t, d, "correct-horse-battery-staple")
 	ctx := t.Context()
 	ana := match.Person{ID: id(1), Name: "Ana \"María\"", Created: noon, Updated: noon, Templates: 2}
 
@@ -236,6 +271,25 @@ func TestTheClientSpeaksTheContract(t *testing.T) {
 	if want := "There is no camera with this name; these there are: front-door-1."; err == nil || err.Error() != want {
 		t.Errorf("Snapshot: %v", err)
 	}
+	d.happen(1)
+	d.happen(2)
+	f := event.Filter{Person: id(7), Type: event.Unknown, Since: noon}
+	events, err := c.Events(ctx, f, "", 1)
+	if err != nil || len(events) != 1 || events[0].ID != id(2) || events[0].Camera != "door "+id(7)+" true unknown" {
+		t.Errorf("Events: %+v, %v", events, err)
+	}
+	events, err = c.Events(ctx, f, id(2), 500)
+	if err != nil || len(events) != 1 || events[0].ID != id(1) {
+		t.Errorf("Events before: %+v, %v", events, err)
+	}
+	events, err = c.Seen(ctx, good, 7)
+	if err != nil || len(events) != 1 || events[0].ID != id(7) || events[0].Similarity != 0.5 || !events[0].HasEmbedding {
+		t.Errorf("Seen: %+v, %v", events, err)
+	}
+	enrolled, err = c.EnrollEvent(ctx, id(3), "Ana", true)
+	equal(t, "EnrollEvent", enrolled.Person, err, match.Person{ID: id(3), Name: "Anatrue"})
+	wrong, err := c.RejectEvent(ctx, id(3))
+	equal(t, "RejectEvent", wrong.ID, err, id(3))
 	health, err := c.Health(ctx)
 	equal(t, "Health", health, err, api.Health{Status: "ok", Version: "1.0"})
 }
