@@ -21,28 +21,41 @@ let asks = async () => '';
 let asking = null;
 export function onToken(ask) { asks = ask; }
 
-async function send(path, options = {}) {
+// send is fetched, and asks for the token when it is wrong.
+async function send(path, options) {
   for (;;) {
     const used = token;
-    const headers = {...options.headers};
-    if (used) headers.Authorization = `Bearer ${used}`;
-    const response = await fetch(path, {...options, headers, cache: 'no-cache', credentials: 'omit', redirect: 'error'});
-    if (response.ok) return response;
-    if (response.status === 401) {
+    try {
+      return await fetched(path, options);
+    } catch (error) {
+      if (error.status !== 401) throw error;
       if (used === token) await login();
-      continue;
     }
-    throw new Problem(response.status, await response.json().catch(() => ({})));
   }
+}
+
+async function fetched(path, options = {}) {
+  const headers = {...options.headers};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const response = await fetch(path, {...options, headers, cache: 'no-cache', credentials: 'omit', redirect: 'error'});
+  if (response.ok) return response;
+  throw new Problem(response.status, await response.json().catch(() => ({})));
 }
 
 // login asks for the token until it is the right one. All who need it wait for
 // the same question.
 export function login() {
   asking ??= (async () => {
-    for (let wrong = false; ; wrong = true) {
+    for (let wrong = ''; ;) {
       token = (await asks(wrong)).trim();
-      if (await known()) break;
+      try {
+        // One that cannot be in a header is not the right one.
+        if (!/^[!-~]+$/.test(token)) throw new Problem(401, {code: 'unauthorized'});
+        await fetched(address('settings'));
+        break;
+      } catch (error) {
+        wrong = error;
+      }
     }
     sessionStorage.setItem(kept, token);
   })().finally(() => { asking = null; });
@@ -51,12 +64,7 @@ export function login() {
 
 // known tells whether the daemon takes us for somebody who may see more than
 // its status. It answers this with 200 either way.
-export async function known() {
-  // A token that cannot be in a header is not the right one.
-  const headers = /^[!-~]+$/.test(token) ? {Authorization: `Bearer ${token}`} : {};
-  const response = await fetch('healthz', {headers, cache: 'no-cache', credentials: 'omit'});
-  return 'version' in await response.json();
-}
+export const known = async () => 'version' in await (await fetched('healthz')).json();
 
 export const get = async (path, signal) => (await send(path, {signal})).json();
 export const picture = async (path, signal) => (await send(path, {signal})).blob();

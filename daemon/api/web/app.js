@@ -67,10 +67,10 @@ function frame(now) {
 
 async function askToken(wrong) {
   for (;;) {
-    const input = h('input', {name: 'token', type: 'password', autocomplete: 'current-password', required: true, 'aria-invalid': wrong && 'true'});
+    const input = h('input', {name: 'token', type: 'password', autocomplete: 'current-password', required: true, 'aria-invalid': Boolean(wrong) && 'true'});
     const answer = await ask(t('token.title'), [
       h('p', {}, t('token.why')),
-      wrong && h('p', {role: 'alert', class: 'problem'}, t('token.wrong')),
+      wrong && h('p', {role: 'alert', class: 'problem'}, wrong.status === 401 ? t('token.wrong') : explain(wrong)),
       field(t('token.label'), input),
     ], t('token.send'), {cancel: false});
     if (answer) return answer.get('token');

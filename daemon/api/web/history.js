@@ -1,13 +1,13 @@
 // What was seen: by person, camera and time, or by a picture of a face.
 import * as api from './api.js';
 import {ask, attempt, button, field, form, h, image, say, time} from './dom.js';
-import {t} from './i18n.js';
+import {percent, t} from './i18n.js';
 import {what} from './live.js';
 
 const step = 50;
 
 export async function show(page, {signal}) {
-  const [{people}, {cameras}] = await Promise.all([api.get(api.address('people'), signal), api.get(api.address('cameras'), signal)]);
+  const [{people}, {cameras}] = await Promise.all([api.get(api.query(api.address('people'), {limit: 1000}), signal), api.get(api.address('cameras'), signal)]);
   const select = (name, options) => h('select', {name}, h('option', {value: ''}, t('history.all')), options.map(([value, text]) => h('option', {value}, text)));
   const list = h('ul', {class: 'rows'});
   const count = h('p', {role: 'status', class: 'muted'});
@@ -52,31 +52,34 @@ export async function show(page, {signal}) {
 }
 
 function row(event, signal) {
-  const {img, show: paint} = image('', {class: 'thumb', width: 64, height: 64});
-  if (api.has('/api/v1/events/{id}/picture.jpg')) api.picture(api.address('events', event.id, 'picture.jpg'), signal).then(paint, () => img.remove());
-  else img.remove();
-  const text = h('p', {class: 'grow'}, what(event), h('br'), h('span', {class: 'muted'}, time(event.time)));
+  const text = h('p', {class: 'grow'}, what(event), h('br'), h('span', {class: 'muted'}, time(event.time),
+    event.similarity !== undefined && [' · ', t('history.similarity', {similarity: percent(event.similarity)})]));
   const buttons = h('div', {class: 'buttons'});
-  const act = (action) => attempt(async () => {
-    await action();
-    buttons.replaceChildren();
-  });
-  if (event.type === 'recognized' && event.person && api.has('/api/v1/events/{id}/not')) {
-    const {name} = event.person;
-    buttons.append(button(t('history.not', {name}), () => act(async () => {
-      await api.post(api.address('events', event.id, 'not'));
-      say(t('history.not.done', {name}));
-    })));
+  const element = h('li', {class: `card row ${event.type}`}, text, buttons);
+  if (event.picture) {
+    const {img, show: paint} = image('', {class: 'thumb', width: 64, height: 64});
+    api.picture(api.address('events', event.id, 'picture.jpg'), signal).then(paint, () => img.remove());
+    element.prepend(img);
   }
-  if (event.type !== 'left' && api.has('/api/v1/events/{id}/enrol')) {
+  // A correction concerns the other events of the track, too: the row is drawn
+  // as it is now, and the rest when the search is made again.
+  const correct = (action, done) => attempt(async () => {
+    await action();
+    const now = row(await api.get(api.address('events', event.id), signal), signal);
+    element.replaceWith(now);
+    (now.querySelector('button') ?? document.querySelector('main summary')).focus();
+    say(done);
+  });
+  if (event.person) {
+    const {name} = event.person;
+    buttons.append(button(t('history.not', {name}), () => correct(() => api.post(api.address('events', event.id, 'not'), {}), t('history.not.done', {name}))));
+  }
+  if (event.embedding) {
     buttons.append(button(t('history.enrol'), async () => {
       const input = h('input', {name: 'name', value: event.person?.name ?? '', required: true, maxlength: 100, autocomplete: 'off'});
       const answer = await ask(t('history.enrol.title'), field(t('name'), input), t('history.enrol'));
-      if (answer) act(async () => {
-        await api.post(api.address('events', event.id, 'enrol'), {name: answer.get('name')});
-        say(t('history.enrol.done', {name: answer.get('name')}));
-      });
+      if (answer) correct(() => api.post(api.address('events', event.id, 'enrol'), {name: answer.get('name')}), t('history.enrol.done', {name: answer.get('name')}));
     }));
   }
-  return h('li', {class: `card row ${event.type}`}, img, text, buttons);
+  return element;
 }
