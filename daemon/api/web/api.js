@@ -12,7 +12,7 @@ export class Problem extends Error {
     super(body.detail ?? `HTTP ${status}`);
     this.status = status;
     this.code = body.code ?? '';
-    this.rejected = body.rejected ?? [];
+    this.images = body.images; // of an enrolment: a verdict on each
   }
 }
 

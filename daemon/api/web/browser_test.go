@@ -112,6 +112,7 @@ func TestTheTwoOfTheDemoAreEnrolledSeenAndForgotten(t *testing.T) {
 	if got := evaluate[string](tb, "document.querySelector('main li.bad').innerText"); !strings.Contains(got, "none.png") || !strings.Contains(got, "No face was found") {
 		t.Errorf("of the photo without a face it says %q", got)
 	}
+	tb.sees("What would help")
 	tb.accessible()
 	// A name is text, whatever is in it.
 	const script = `<img src=x onerror=alert(1)><b>Joe</b>`
@@ -174,6 +175,21 @@ func faceless(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func TestWhoLooksLikeSomebodyElseIsEnrolledWhenTheUserIsSure(t *testing.T) {
+	tb := newTab(t, browse(t), start(t))
+	tb.enrol("Barack", photo(t, "obama2.jpg"))
+	tb.open("enrol")
+	tb.fill("Name", "Twin")
+	tb.upload("Photos", photo(t, "obama3.jpg"))
+	tb.expects("status of 409")
+	tb.click("Enrol")
+	tb.sees("Nobody was enrolled, because the face looks like somebody else's.")
+	tb.sees("This face looks like Barack (100% sure).")
+	tb.accessible()
+	tb.click("Use them anyway")
+	tb.sees("Twin is enrolled, with 1 new photo.")
 }
 
 func TestThePageWorksWithTheKeyboardAlone(t *testing.T) {

@@ -92,6 +92,11 @@ export default {
   "enrol.rejected": "Not used",
   "enrol.done.one": "{name} is enrolled, with {n} new photo.",
   "enrol.done.other": "{name} is enrolled, with {n} new photos.",
+  "enrol.quality": "quality {quality}",
+  "enrol.looks_like": "This face looks like {name} ({confidence} sure).",
+  "enrol.force.why": "If these photos do show {name}, and not somebody else:",
+  "enrol.force": "Use them anyway",
+  "enrol.better": "What would help",
   "enrol.look": "See the cameras",
 
   "guide.title": "Before a camera",
@@ -196,5 +201,8 @@ export default {
   "setting.match.threshold": "How alike a face must be to be somebody's, from -1 to 1: higher confuses fewer people, and misses more",
   "setting.match.margin": "How far the best person must be ahead of the second",
   "setting.match.min_seen": "How many looks at a face a name needs",
-  "setting.log.faces": "Whether names may be in the log"
+  "setting.log.faces": "Whether names may be in the log",
+
+  "problem.no_usable_image": "None of the photos could be used, so nobody was enrolled. Below is why.",
+  "problem.looks_like": "Nobody was enrolled, because the face looks like somebody else's. Below is whose."
 };

@@ -1,8 +1,8 @@
 // Enrols somebody, with photos or before a camera.
 import * as api from './api.js';
-import {complain, explain, field, form, h, image, put, say, unique} from './dom.js';
+import {attempt, button, complain, explain, field, form, h, image, put, say, unique} from './dom.js';
 import {byCamera} from './guide.js';
-import {t} from './i18n.js';
+import {percent, t} from './i18n.js';
 
 export async function show(page, {signal, parameters}) {
   const name = h('input', {name: 'name', required: true, maxlength: 100, autocomplete: 'off', value: parameters.get('name') ?? ''});
@@ -23,35 +23,40 @@ export async function show(page, {signal, parameters}) {
   if (usable.length) page.querySelector('.cards').append(byCamera(usable, name, (pictures) => register(name.value, pictures, result), signal));
 }
 
-// register sends the images, and says of each whether it was used.
-async function register(name, images, result) {
+// register sends the images, and says of each what became of it. With force,
+// those are used, too, that look like somebody else.
+async function register(name, images, result, force = false) {
   const body = new FormData();
   body.set('name', name);
-  images.forEach((file, i) => body.append('images', file, file.name || `${i + 1}.jpg`));
+  if (force) body.set('force', 'true');
+  images.forEach((file) => body.append('images', file, file.name));
   let answer;
   try {
     answer = await api.post('register', body);
     say(t('enrol.done', {name: answer.person.name, n: answer.accepted}));
   } catch (error) {
-    if (!error.rejected?.length) {
+    if (!error.images) {
       result.replaceChildren();
       throw error;
     }
-    answer = {rejected: error.rejected};
+    answer = {images: error.images, suggestions: []};
     complain(error);
   }
-  // Two files may have the same name: the reasons come in the images' order.
-  const reasons = [...answer.rejected];
-  put(result, h('h2', {}, t('enrol.result')), h('ul', {class: 'rows'}, images.map((file) => {
-    const at = reasons.findIndex((reason) => reason.image === file.name);
-    return verdict(file, at < 0 ? null : reasons.splice(at, 1)[0]);
-  })), answer.person && h('p', {}, h('a', {class: 'button', href: '#/live'}, t('enrol.look')), ' ', h('a', {class: 'button', href: '#/people'}, t('people.title'))));
+  const doubted = images.filter((_, i) => ['looks_like', 'mismatch'].includes(answer.images[i].verdict));
+  put(result, h('h2', {}, t('enrol.result')),
+    h('ul', {class: 'rows'}, images.map((file, i) => verdict(file, answer.images[i]))),
+    doubted.length > 0 && h('p', {}, t('enrol.force.why', {name}), ' ', button(t('enrol.force'), () => attempt(() => register(name, doubted, result, true)))),
+    answer.suggestions.length > 0 && [h('h2', {}, t('enrol.better')), h('ul', {}, answer.suggestions.map((one) => h('li', {}, explain({code: one.code, message: one.detail}))))],
+    answer.person && h('p', {class: 'buttons'}, h('a', {class: 'button', href: '#/live'}, t('enrol.look')), h('a', {class: 'button', href: '#/people'}, t('people.title'))));
 }
 
-function verdict(file, reason) {
+function verdict(file, {verdict: code, detail, looks_like: other, quality}) {
   const {img, show: paint} = image('', {class: 'thumb'});
   paint(file);
-  return h('li', {class: `card row ${reason ? 'bad' : 'good'}`}, img, h('div', {class: 'grow'},
-    h('p', {}, h('strong', {}, reason ? t('enrol.rejected') : t('enrol.accepted')), ' ', h('span', {class: 'muted'}, file.name)),
-    reason && h('p', {}, explain({code: reason.reason, message: reason.detail}))));
+  const used = code === 'accepted';
+  const why = code === 'looks_like' && other ? t('enrol.looks_like', {name: other.name, confidence: percent(other.confidence)}) : explain({code, message: detail});
+  return h('li', {class: `card row ${used ? 'good' : 'bad'}`}, img, h('div', {class: 'grow'},
+    h('p', {}, h('strong', {}, used ? t('enrol.accepted') : t('enrol.rejected')), ' ',
+      h('span', {class: 'muted'}, file.name, quality > 0 && [' · ', t('enrol.quality', {quality: percent(quality)})])),
+    !used && h('p', {}, why)));
 }
