@@ -64,20 +64,37 @@ func (s *service) streamPictures(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	first := true
+	SendPictures(w, r, func() (Picture, error) {
+		if first {
+			first = false
+			return p, nil
+		}
+		return l.next(silence)
+	})
+	return nil
+}
+
+// SendPictures answers with Motion JPEG: what next returns, until it fails or
+// the client goes.
+func SendPictures(w http.ResponseWriter, r *http.Request, next func() (Picture, error)) {
 	shortQueue(r)
 	w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary="+boundary)
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep pictures back
 	out := newStream(w)
 	if !out.write([]byte("--"+boundary)) || r.Method == http.MethodHead {
-		return nil
+		return
 	}
-	for out.write(part(p)) {
-		if p, err = l.next(silence); err != nil {
+	for {
+		p, err := next()
+		if err != nil {
 			out.write([]byte("--\r\n"))
-			break
+			return
+		}
+		if !out.write(part(p)) {
+			return
 		}
 	}
-	return nil
 }
 
 // part is what follows a boundary: the picture, and the next boundary, for

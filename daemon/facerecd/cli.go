@@ -30,6 +30,7 @@ type cli struct {
 	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them."`
 	People        peopleCmd        `cmd:"" help:"List, rename or forget people."`
 	Check         checkCmd         `cmd:"" help:"Say who would be missed or confused, and which picture does harm."`
+	Client        clientCmd        `cmd:"" help:"Send a camera of this machine to a daemon, tell who it sees, and show the pictures."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
 	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
 	Events        eventsCmd        `cmd:"" help:"List what was seen."`
@@ -122,6 +123,11 @@ func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
+}
+
+// printLine writes a document on one line.
+func printLine(w io.Writer, v any) error {
+	return json.NewEncoder(w).Encode(v)
 }
 
 // isTerminal tells whether progress and colours make sense on w.

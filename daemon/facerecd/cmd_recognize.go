@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -27,13 +26,17 @@ func (c recognizeCmd) Run(w *world) error {
 	if c.JSON {
 		return printJSON(w.stdout, answer)
 	}
-	if len(answer.Faces) == 0 {
+	printRecognition(w, answer)
+	return nil
+}
+
+func printRecognition(w *world, found api.Recognition) {
+	if len(found.Faces) == 0 {
 		fmt.Fprintln(w.stdout, "no face")
 	}
-	for _, f := range answer.Faces {
+	for _, f := range found.Faces {
 		fmt.Fprintln(w.stdout, describe(f))
 	}
-	return nil
 }
 
 func describe(f api.Face) string {
@@ -70,11 +73,9 @@ func (c watchCmd) Run(w *world) error {
 		}
 		trouble = nil
 		if c.JSON {
-			line, err := json.Marshal(e)
-			if err != nil {
-				return fmt.Errorf("encode event: %w", err)
+			if err := printLine(w.stdout, e); err != nil {
+				return err
 			}
-			fmt.Fprintln(w.stdout, string(line))
 			continue
 		}
 		fmt.Fprintf(w.stdout, "%s  %-12s %-10s %-20s", e.Time.Local().Format("15:04:05"), e.Camera, e.Type, nameOf(e.Person))

@@ -49,6 +49,12 @@ func newShot(f Frame, waiting map[Overlay]int) *shot {
 	return s
 }
 
+// Encode is the frame as a JPEG with the overlay, for who has no Hub's watchers.
+func Encode(f Frame, o Overlay) ([]byte, error) {
+	p, err := newShot(f, map[Overlay]int{o: 1}).picture(o)
+	return p.JPEG, err
+}
+
 func (s *shot) picture(o Overlay) (Picture, error) {
 	data, err := s.jpegs[o]()
 	return Picture{data, s.at}, err
