@@ -30,6 +30,9 @@ func (d *Daemon) settings(p *parts) []api.Setting {
 		{Key: "match.threshold", Value: policy.Threshold}, // the pack's own, unless the file has another
 		{Key: "match.margin", Value: policy.Margin},
 		{Key: "match.min_seen", Value: c.Match.MinSeen},
+		{Key: "history.days", Value: c.History.Days},
+		{Key: "history.embeddings", Value: c.History.Embeddings},
+		{Key: "history.pictures", Value: c.History.Pictures},
 		{Key: "log.faces", Value: c.Log.Faces},
 	}
 }

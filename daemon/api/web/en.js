@@ -47,6 +47,7 @@ export default {
   "people.stale.one": "{n} photo was made for other models, and does not count: add a new one.",
   "people.stale.other": "{n} photos were made for other models, and do not count: add new ones.",
   "people.photos": "Add photos",
+  "people.history": "History",
   "people.rename": "Rename",
   "people.rename.title": "Rename {name}",
   "people.renamed": "{name} is the new name.",
@@ -201,6 +202,9 @@ export default {
   "setting.match.threshold": "How alike a face must be to be somebody's, from -1 to 1: higher confuses fewer people, and misses more",
   "setting.match.margin": "How far the best person must be ahead of the second",
   "setting.match.min_seen": "How many looks at a face a name needs",
+  "setting.history.days": "After how many days the history forgets",
+  "setting.history.embeddings": "Whether faces in the history can be searched for and enrolled",
+  "setting.history.pictures": "Whether the history has pictures of faces",
   "setting.log.faces": "Whether names may be in the log",
 
   "problem.no_usable_image": "None of the photos could be used, so nobody was enrolled. Below is why.",

@@ -6,14 +6,14 @@ import {what} from './live.js';
 
 const step = 50;
 
-export async function show(page, {signal}) {
+export async function show(page, {signal, parameters}) {
   const [{people}, {cameras}] = await Promise.all([api.get(api.query(api.address('people'), {limit: 1000}), signal), api.get(api.address('cameras'), signal)]);
   const select = (name, options) => h('select', {name}, h('option', {value: ''}, t('history.all')), options.map(([value, text]) => h('option', {value}, text)));
   const list = h('ul', {class: 'rows'});
   const count = h('p', {role: 'status', class: 'muted'});
   const more = button(t('more'), () => attempt(next), {hidden: true});
 
-  let wanted = {};
+  let wanted = {person: parameters.get('person'), stranger: parameters.get('stranger')};
   let before = '';
   async function next() {
     const {events} = await api.get(api.query(api.address('events'), {...wanted, before, limit: step}), signal);
@@ -47,7 +47,8 @@ export async function show(page, {signal}) {
   }, field(t('history.image'), h('input', {name: 'image', type: 'file', accept: 'image/jpeg,image/png', required: true}), t('history.image.hint')),
   h('button', {}, t('history.search.image')));
 
-  page.append(h('details', {class: 'card', hidden: !api.has('/api/v1/events/search')}, h('summary', {}, t('history.filter')), search, byPicture), count, list, more);
+  page.append(h('details', {class: 'card'}, h('summary', {}, t('history.filter')), search, byPicture), count, list, more);
+  search.elements.person.value = wanted.person ?? '';
   await next();
 }
 

@@ -50,7 +50,8 @@ export async function show(page, {signal}) {
     const act = (text, action, properties) => button(text, action, {'aria-describedby': name.id, ...properties});
     const element = h('li', {class: 'card row'},
       h('div', {class: 'grow'}, name, h('p', {class: 'muted'},
-        t('people.templates', {n: person.templates}), ' · ', t('people.updated'), ' ', time(person.updated, {dateStyle: 'medium'})),
+        t('people.templates', {n: person.templates}), ' · ', t('people.updated'), ' ', time(person.updated, {dateStyle: 'medium'}), ' · ',
+        h('a', {href: `#/history?${new URLSearchParams({person: person.id})}`, 'aria-describedby': name.id}, t('people.history'))),
       person.stale > 0 && h('p', {class: 'problem'}, t('people.stale', {n: person.stale})),
       'notify' in person && h('label', {class: 'check'}, announced(person), ' ', t('people.notify'))),
       h('div', {class: 'buttons'},

@@ -29,7 +29,8 @@ export async function show(page, {signal}) {
     const label = unique('stranger');
     const element = h('li', {class: 'card'}, img,
       h('h2', {id: label}, t('unknown.seen', {n: one.count}), one.ignored && ` (${t('unknown.is.ignored')})`),
-      h('p', {class: 'muted'}, t('unknown.first'), ' ', time(one.first_seen), h('br'), t('unknown.last'), ' ', time(one.last_seen), h('br'), one.cameras.join(', ')),
+      h('p', {class: 'muted'}, t('unknown.first'), ' ', time(one.first_seen), h('br'), t('unknown.last'), ' ', time(one.last_seen), h('br'), one.cameras.join(', '), h('br'),
+        h('a', {href: `#/history?${new URLSearchParams({stranger: one.id})}`, 'aria-describedby': label}, t('people.history'))),
       form(async (data) => {
         const answer = await api.post(api.address('unknown', one.id, 'name'), {name: data.get('name')});
         gone();
