@@ -173,7 +173,7 @@ func (d *Daemon) buildHTTP(p *parts) error {
 		return err
 	}
 	faces := &Faces{Engine: engine, Roster: p.roster, Policy: p.policy.Load, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
-	p.server.Faces, p.server.History = faces, &History{event.History{Records: p.store}, faces}
+	p.server.Faces, p.server.History = faces, &History{event.History{Records: p.store}, faces, p.sightings.recall}
 	return nil
 }
 

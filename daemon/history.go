@@ -19,6 +19,9 @@ import (
 type History struct {
 	event.History
 	Faces *Faces
+	// Newest is told of the newest event of a person of whom the history says something
+	// else now; the zero Event when there is none.
+	Newest func(person string, e event.Event)
 }
 
 var _ api.History = (*History)(nil)
@@ -62,7 +65,7 @@ func (h *History) Enroll(ctx context.Context, id, name string, force bool) (api.
 	if err != nil || enrolled.Accepted == 0 {
 		return enrolled, err
 	}
-	return enrolled, h.name(e, &event.Person{ID: enrolled.Person.ID, Name: enrolled.Person.Name})
+	return enrolled, h.name(ctx, e, &event.Person{ID: enrolled.Person.ID, Name: enrolled.Person.Name})
 }
 
 // template is the face of an event as one that is enrolled.
@@ -87,7 +90,7 @@ func (h *History) Reject(ctx context.Context, id string) (event.Past, error) {
 	if e.Person == nil {
 		return e, api.ErrNobody
 	}
-	if err := h.name(e, nil); err != nil {
+	if err := h.name(ctx, e, nil); err != nil {
 		return e, err
 	}
 	return h.Get(ctx, id)
@@ -95,7 +98,7 @@ func (h *History) Reject(ctx context.Context, id string) (event.Past, error) {
 
 // name says who was seen in an event, nil for nobody who is known; and with it in the
 // others of its track that had said the same.
-func (h *History) name(e event.Past, who *event.Person) error {
+func (h *History) name(ctx context.Context, e event.Past, who *event.Person) error {
 	was := idOf(e.Person)
 	_, err := h.Relabel(event.Filter{Camera: e.Camera, Track: e.Track}, func(other *event.Event) bool {
 		if other.ID != e.ID && (e.Track == "" || idOf(other.Person) != was) {
@@ -106,6 +109,15 @@ func (h *History) name(e event.Past, who *event.Person) error {
 	})
 	if errors.Is(err, store.ErrForgotten) {
 		err = fmt.Errorf("%w: %w", api.ErrPersonNotFound, err)
+	}
+	for _, id := range []string{was, idOf(who)} {
+		if id == "" || err != nil {
+			continue
+		}
+		var newest []event.Past
+		if newest, err = h.Find(ctx, event.Filter{Person: id}, "", 1); err == nil {
+			h.Newest(id, append(newest, event.Past{})[0].Event)
+		}
 	}
 	return err
 }

@@ -194,7 +194,8 @@ func filesWith(t *testing.T, dir string, data []byte) (paths []string) {
 
 func TestAnEventLosesWhoWasNotThere(t *testing.T) {
 	t.Parallel()
-	r := start(t, settings(t, photo(t, "obama")))
+	_, c, ear := besideMosquitto(t)
+	r := start(t, c)
 	ctx := t.Context()
 	e, err := r.Register(ctx, "Joe", []string{photo(t, "obama2"), photo(t, "obama3")})
 	if err != nil {
@@ -208,6 +209,8 @@ func TestAnEventLosesWhoWasNotThere(t *testing.T) {
 	if wrong.Track != left.Track {
 		t.Fatalf("tracks %s, %s", wrong.Track, left.Track)
 	}
+	const topic = "facerecd/pi/person/joe"
+	eventually(t, "his topic has him", func() bool { return ear.state(t, topic).Event != "" })
 	was, err := r.RejectEvent(ctx, wrong.ID)
 	if err != nil || was.ID != wrong.ID || was.Person != nil || was.Score != 0 || was.Type != event.Recognized || !was.HasEmbedding {
 		t.Errorf("it is %+v, %v", was, err)
@@ -215,6 +218,7 @@ func TestAnEventLosesWhoWasNotThere(t *testing.T) {
 	if all, err := r.Events(ctx, event.Filter{Person: e.Person.ID}, "", 10); err != nil || len(all) != 0 {
 		t.Errorf("still theirs: %+v, %v", all, err)
 	}
+	eventually(t, "his topic says that he was never seen", func() bool { s := ear.state(t, topic); return s.Event == "" && s.Camera == "" })
 	if _, err := r.RejectEvent(ctx, wrong.ID); refusal(t, err).Code != api.CodeNoPerson {
 		t.Errorf("once more: %v", err)
 	}

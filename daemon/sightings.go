@@ -182,6 +182,14 @@ func (s *sightings) happened(e event.Event) {
 	})
 }
 
+// recall is told the newest event of a person, when that is another than what
+// happened would say.
+func (s *sightings) recall(person string, e event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saw(person, time.Now(), func(last *seen) { *last = seen{e.Camera, e.Time, e.Confidence, e.ID} })
+}
+
 // saw notes something of a person, and tells it, or keeps it for the moment when
 // the person has a topic. The caller holds mu.
 func (s *sightings) saw(id string, at time.Time, note func(*seen)) {

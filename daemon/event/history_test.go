@@ -220,10 +220,14 @@ func BenchmarkFind(b *testing.B) {
 	}
 	defer s.Close()
 	l := newLog(s)
+	l.Model = "m1"
 	for i := 0; i < 10_000; i += 100 {
 		var events []Event
 		for j := range 100 {
-			events = append(events, Event{Type: Unknown, Time: noon, Camera: fmt.Sprint("camera ", j%10), Track: "01K9Z3T7Q8W5V2M4N6P8R0S1T2"})
+			events = append(events, Event{
+				Type: Unknown, Time: noon, Camera: fmt.Sprint("camera ", j%10), Track: "01K9Z3T7Q8W5V2M4N6P8R0S1T2",
+				Embedding: make([]float32, 192),
+			})
 		}
 		if _, err := l.RecordAll(events); err != nil {
 			b.Fatal(err)
@@ -239,4 +243,11 @@ func BenchmarkFind(b *testing.B) {
 			}
 		})
 	}
+	b.Run("newest 2000", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := l.History(b.Context(), "", 2000); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

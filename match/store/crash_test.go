@@ -51,7 +51,8 @@ func crashRound(s *Store, forget bool) error {
 	var id string
 	for range 5 {
 		// Large enough that write-ahead logs are changed and tables merged meanwhile.
-		seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now()})
+		face := Face{Model: "m", Vector: towards(1), Picture: make([]byte, 20_000)}
+		seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now(), Face: face})
 		if err != nil {
 			return err
 		}
@@ -154,6 +155,14 @@ func checkAfterCrash(t *testing.T, dir string, events []uint64, people, gone []s
 	history := got[[]Row](t)(s.History("", 1<<30))
 	if count, _ := s.Backlog(); count != len(seqs) || len(history) != len(seqs) {
 		t.Errorf("%d events wait, %d are counted, %d in the history", len(seqs), count, len(history))
+	}
+	if faces, pictures := keysUnder(t, s, facePrefix), keysUnder(t, s, picturePrefix); faces != len(history) || pictures != len(history) {
+		t.Errorf("%d embeddings and %d pictures of %d events", faces, pictures, len(history))
+	}
+	for _, r := range history {
+		if !r.Embedded || !r.Pictured {
+			t.Fatal("an event has lost its face")
+		}
 	}
 
 	stored := map[string]int{}
