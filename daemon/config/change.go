@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+)
 
 // Changed lists the keys whose values differ, in the order of the file. The
 // keys of a camera that only one of the two has differ.
@@ -10,7 +13,7 @@ func (c Config) Changed(other Config) []string {
 	for _, k := range append(before.keys, after.keys...) {
 		b, was := before.values[k]
 		a, is := after.values[k]
-		if (was != is || a != b) && !slices.Contains(changed, k) {
+		if (was != is || !reflect.DeepEqual(a, b)) && !slices.Contains(changed, k) {
 			changed = append(changed, k)
 		}
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Fleet     Fleet    `yaml:"fleet"`
 	Cameras   []Camera `yaml:"cameras"`
 	Match     Match    `yaml:"match"`
+	Quiet     Hours    `yaml:"quiet"` // when nothing is announced, besides the camera's
 	History   History  `yaml:"history"`
 	Log       Log      `yaml:"log"`
 }
@@ -94,6 +95,8 @@ type Camera struct {
 	Mirror      bool          `yaml:"mirror"`       // left for right, after it was rotated
 	FrozenAfter time.Duration `yaml:"frozen_after"` // of one and the same picture; 0 for never
 	Cooldown    time.Duration `yaml:"cooldown"`     // between two recognitions of one person; 0: all are told
+	Quiet       Hours         `yaml:"quiet"`        // when nothing of this camera is announced, besides the device's
+	Zones       []Zone        `yaml:"zones"`        // the first that a face is in counts
 	Hold        time.Duration `yaml:"hold"`         // how long each photo of a folder is shown
 }
 

@@ -66,6 +66,10 @@ func (d *decoder) value(node ast.Node, path string, v reflect.Value) {
 		d.fail("%sanchors, aliases and tags (&, *, !) are not read, at line %d: write the value out", prefix(path), line(node))
 		return
 	}
+	if _, ok := v.Addr().Interface().(listed); ok {
+		d.listed(node, leaf{path, v})
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.mapping(node, path, v)
@@ -108,7 +112,7 @@ func (d *decoder) mapping(node ast.Node, path string, v reflect.Value) {
 	}
 }
 
-// list reads the cameras, the only list.
+// list reads the cameras, or the zones of one.
 func (d *decoder) list(node ast.Node, path string, v reflect.Value) {
 	var entries []ast.Node
 	switch n := node.(type) {
@@ -122,31 +126,79 @@ func (d *decoder) list(node ast.Node, path string, v reflect.Value) {
 	v.SetZero()
 	for i, entry := range entries {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		c := reflect.ValueOf(new(DefaultCamera())).Elem()
+		e := reflect.New(v.Type().Elem()).Elem()
+		if c, ok := e.Addr().Interface().(*Camera); ok {
+			*c = DefaultCamera()
+		}
 		before := len(d.problems)
-		d.value(entry, at, c)
+		d.value(entry, at, e)
 		if kind(entry) == "keys" || len(d.problems) == before {
-			v.Set(reflect.Append(v, c)) // else what it lacks would only repeat that it has no keys
+			v.Set(reflect.Append(v, e)) // else what it lacks would only repeat that it has no keys
 		}
 	}
 }
 
 func (d *decoder) scalar(node ast.Node, l leaf) {
-	var text string
-	switch n := node.(type) {
-	case *ast.NullNode: // "token_file:" alone
+	if _, ok := node.(*ast.NullNode); ok { // "token_file:" alone
 		d.set[l.path] = true
 		return
-	case *ast.StringNode:
-		text = n.Value
-	case *ast.LiteralNode:
-		text = n.Value.Value
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		text = n.GetToken().Value // as written: a device called 007 keeps its zeros
-	default:
+	}
+	text, ok := plain(node)
+	if !ok {
 		d.fail("%s: found %s at line %d, where a single value belongs", l.path, kind(node), line(node))
 		return
 	}
+	d.store(node, l, text)
+}
+
+// listed reads a list of values, or of lists of them.
+func (d *decoder) listed(node ast.Node, l leaf) {
+	list, ok := node.(*ast.SequenceNode)
+	if !ok && kind(node) == "keys" {
+		d.fail("%s: found keys at line %d, where a list belongs: write it in brackets", l.path, line(node))
+		return
+	}
+	if !ok {
+		d.scalar(node, l)
+		return
+	}
+	var entries []string
+	for _, entry := range list.Values {
+		text, ok := plain(entry)
+		if inner, isList := entry.(*ast.SequenceNode); isList {
+			var values []string
+			for _, value := range inner.Values {
+				text, ok = plain(value)
+				if !ok {
+					break
+				}
+				values = append(values, text)
+			}
+			text = strings.Join(values, ",")
+		}
+		if !ok {
+			d.fail("%s: cannot read the entry at line %d: write a list of plain values", l.path, line(entry))
+			return
+		}
+		entries = append(entries, text)
+	}
+	d.store(node, l, strings.Join(entries, " "))
+}
+
+// plain is the text of a single value.
+func plain(node ast.Node) (text string, ok bool) {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true // as written: a device called 007 keeps its zeros
+	}
+	return "", false
+}
+
+func (d *decoder) store(node ast.Node, l leaf, text string) {
 	if err := l.set(text); err != nil {
 		d.fail("%s: %w, at line %d", l.path, err, line(node))
 		return

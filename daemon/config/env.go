@@ -31,10 +31,19 @@ func override(c *Config, env []string) []error {
 	}
 	cameras := 0
 	for name := range set {
-		cameras = max(cameras, cameraIndex(name)+1)
+		cameras = max(cameras, index(name, "cameras", maxCameras, reflect.TypeFor[Camera]())+1)
 	}
 	for len(c.Cameras) < cameras {
 		c.Cameras = append(c.Cameras, DefaultCamera())
+	}
+	for i := range c.Cameras {
+		zones := 0
+		for name := range set {
+			zones = max(zones, index(name, fmt.Sprintf("cameras[%d].zones", i), maxZones, reflect.TypeFor[Zone]())+1)
+		}
+		for len(c.Cameras[i].Zones) < zones {
+			c.Cameras[i].Zones = append(c.Cameras[i].Zones, Zone{})
+		}
 	}
 
 	byName := map[string]leaf{}
@@ -59,15 +68,19 @@ func EnvName(path string) string {
 	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "[", "_", "]", "").Replace(path))
 }
 
-// cameraIndex returns the n of FACERECD_CAMERAS_<n>_…, or -1.
-func cameraIndex(name string) int {
-	rest, ok := strings.CutPrefix(name, envPrefix+"CAMERAS_")
+// index returns the n of FACERECD_CAMERAS_<n>_… for the list at path, whose
+// entries have keys of their own; else, or when it is most or more, -1.
+func index(name, path string, most int, entry reflect.Type) int {
+	rest, ok := strings.CutPrefix(name, EnvName(path)+"_")
 	if !ok {
 		return -1
 	}
 	digits, key, _ := strings.Cut(rest, "_")
 	n, err := strconv.Atoi(digits)
-	if err != nil || n < 0 || n >= maxCameras || !slices.Contains(keys(reflect.TypeFor[Camera]()), strings.ToLower(key)) {
+	known := slices.ContainsFunc(keys(entry), func(k string) bool {
+		return strings.EqualFold(key, k) || k == "zones" && strings.HasPrefix(key, "ZONES_")
+	})
+	if err != nil || n < 0 || n >= most || !known {
 		return -1
 	}
 	return n

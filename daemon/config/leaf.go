@@ -25,7 +25,18 @@ func leaves(c *Config) []leaf {
 	return appendLeaves(nil, "", reflect.ValueOf(c).Elem())
 }
 
+// listed is a key's value that the file has as a list, and the environment as the
+// same with blanks between its entries and commas within them. Pointers
+// implement it.
+type listed interface {
+	parse(text string) error
+	String() string
+}
+
 func appendLeaves(all []leaf, path string, v reflect.Value) []leaf {
+	if _, ok := v.Addr().Interface().(listed); ok {
+		return append(all, leaf{path, v})
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
@@ -93,6 +104,8 @@ func (l leaf) set(text string) error {
 		if !slices.Contains([]string{"debug", "info", "warn", "error"}, text) || p.UnmarshalText([]byte(text)) != nil {
 			return fmt.Errorf("%q is none of debug, info, warn, error", text)
 		}
+	case listed:
+		return p.parse(text)
 	default:
 		return errors.ErrUnsupported // a field of a type that no key has yet; TestEveryKeyCanBeSet finds it
 	}
@@ -102,6 +115,9 @@ func (l leaf) set(text string) error {
 // shown is the leaf's value for people, without the password that an address
 // may carry.
 func (l leaf) shown() string {
+	if list, ok := l.value.Addr().Interface().(listed); ok {
+		return strconv.Quote(list.String())
+	}
 	switch v := l.value.Interface().(type) {
 	case slog.Level:
 		return strings.ToLower(v.String())

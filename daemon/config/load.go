@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -55,13 +56,23 @@ func Load(path string, env []string) (Config, error) {
 		}
 		c.Device = host
 	}
-	// Values that could not be read are still the defaults, so that checking
-	// the rest reports nothing twice.
-	problems = append(problems, c.problems()...)
+	// Values that could not be read are still the defaults, which checking them
+	// should not report again.
+	said := map[string]bool{}
+	for _, problem := range problems {
+		said[keyOf(problem)] = true
+	}
+	problems = append(problems, slices.DeleteFunc(c.problems(), func(problem error) bool { return said[keyOf(problem)] })...)
 	if problems != nil {
 		return Config{}, &Error{path, problems}
 	}
 	return c, nil
+}
+
+// keyOf is the key that a problem begins with.
+func keyOf(problem error) string {
+	key, _, _ := strings.Cut(problem.Error(), ": ")
+	return key
 }
 
 // parse lays the file and then the environment over the defaults.
