@@ -19,7 +19,14 @@ type Person struct {
 	Updated   time.Time `json:"updated"`
 	Templates int       `json:"templates"` // how many are stored; derived, not stored
 	Stale     int       `json:"stale"`     // of these, how many another model pack made; derived, not stored
+	Notify    bool      `json:"notify"`    // whether their coming and going is announced; set by store.Store.Edit alone
 	Version   Version   `json:"-"`         // of the name
+}
+
+// Edit is what is to change about a person. What is nil stays.
+type Edit struct {
+	Name   *string `json:"name,omitempty"`
+	Notify *bool   `json:"notify,omitempty"`
 }
 
 // Version orders the names that a person was given, on whatever device and with

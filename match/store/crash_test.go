@@ -52,7 +52,7 @@ func crashRound(s *Store, forget bool) error {
 	for range 5 {
 		// Large enough that write-ahead logs are changed and tables merged meanwhile.
 		face := Face{Model: "m", Vector: towards(1), Picture: make([]byte, 20_000)}
-		seq, err := s.Append(Row{ID: "E", Payload: make([]byte, 20_000), At: time.Now(), Face: face})
+		seq, err := s.Append(Row{ID: "E", Topic: "t", Payload: make([]byte, 20_000), At: time.Now(), Face: face})
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ type Row struct {
 	ID      string // ULID
 	Person  string // Person.ID of whom the payload speaks; "" when of nobody who is known
 	At      time.Time
-	Topic   string // where it is to be published
+	Topic   string // where it is to be published; "": nowhere, it goes into the history alone
 	Payload []byte // at most MaxValue bytes
 
 	Face Face // what was seen; it is in the history only, and only Recorded reads it
@@ -58,8 +58,8 @@ func (s *Store) Append(r Row) (seq uint64, err error) {
 	return seq, nil
 }
 
-// AppendAll stores n events in the history and in the queue of those to be
-// published, all in one transaction, which costs one write to the disk. Their
+// AppendAll stores n events in the history and, if they have a topic, in the
+// queue of those to be published, all in one transaction, which costs one write to the disk. Their
 // order is that of the sequence numbers, which only ever grow, not that of any
 // clock. Row makes each of them, in order, and may put the number that it is told
 // into its payload; it must not call the store. About 600 KiB fit into a
@@ -105,12 +105,15 @@ func (s *Store) append(first uint64, rows []Row) error {
 	err := s.update(s.opts.MinFree, func(txn *badger.Txn) error {
 		for i, r := range rows {
 			seq, record := first+uint64(i), encodeRow(r, age)
+			if err := recordEvent(txn, &next, seq, record, r.Face); err != nil {
+				return err
+			}
+			if r.Topic == "" {
+				continue
+			}
 			next.queued++
 			next.bytes += int64(len(record))
-			if err := errors.Join(
-				txn.Set(sequenceKey(queuePrefix, seq), record),
-				recordEvent(txn, &next, seq, record, r.Face),
-			); err != nil {
+			if err := txn.Set(sequenceKey(queuePrefix, seq), record); err != nil {
 				return err
 			}
 		}

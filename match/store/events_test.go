@@ -47,6 +47,43 @@ func TestAppendedEventsWaitInOrderUntilAcknowledged(t *testing.T) {
 	}
 }
 
+func TestAnEventWithoutATopicIsInTheHistoryAlone(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	must(t, s.Enroll(ana(), nil))
+	must(t, s.AppendAll(3, func(i int, seq uint64) (Row, error) {
+		r := row(i, "P1")
+		if i == 1 {
+			r.Topic = ""
+		}
+		return r, nil
+	}))
+	check := func() {
+		t.Helper()
+		if got := pendingIDs(t, s); got != "E00000 E00002" {
+			t.Errorf("waiting: %s", got)
+		}
+		if got := historyIDs(t, s, "", 10); got != "E00002 E00001 E00000" {
+			t.Errorf("history: %s", got)
+		}
+		if count, _ := s.Backlog(); count != 2 {
+			t.Errorf("backlog of %d events", count)
+		}
+	}
+	check()
+	s = reopen(t, s)
+	check()
+	if seq := got[uint64](t)(s.Append(row(3, ""))); seq != 4 {
+		t.Errorf("number %d, want 4: they are counted too", seq)
+	}
+	must(t, s.Ack(1, 2, 3, 4))
+	if count, size := s.Backlog(); count != 0 || size != 0 {
+		t.Errorf("backlog of %d events, %d bytes when all are acknowledged", count, size)
+	}
+	if receipt := got[Receipt](t)(s.Delete("P1", redactAll)); receipt.History != 3 {
+		t.Errorf("%+v: of a deleted person nothing stays", receipt)
+	}
+}
+
 func TestSequenceNumbersAreNeverUsedTwice(t *testing.T) {
 	s := open(t, t.TempDir(), Options{MaxHistory: 1})
 	appendRows(t, s, 0, 3, "")

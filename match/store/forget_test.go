@@ -123,7 +123,7 @@ func TestDeleteLeavesNoTraceInAnyFile(t *testing.T) {
 			if len(levels) < 2 {
 				t.Fatalf("the tables are on levels %v", levels)
 			}
-			got[uint64](t)(s.Append(Row{ID: "E9", Person: "P1", Payload: []byte(marker)}))
+			got[uint64](t)(s.Append(Row{ID: "E9", Person: "P1", Topic: "t", Payload: []byte(marker)}))
 			return s
 		}},
 	} {

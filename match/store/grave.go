@@ -153,7 +153,7 @@ func (s *Store) SetNames(people ...match.Person) error {
 			}
 		}
 		for _, p := range people {
-			if err := s.putPerson(txn, p); err != nil {
+			if err := s.putPerson(txn, p, nil); err != nil {
 				return err
 			}
 		}
@@ -167,8 +167,8 @@ func (s *Store) SetNames(people ...match.Person) error {
 
 // Absorb takes one person into another: templates, crops, and events that
 // happened, which keep the name and id that they were told with. The first one's
-// name is free then, and their grave says who took them in. Interrupted, it is
-// to be called again.
+// name is free then, and their grave says who took them in. Whoever of the two was
+// not to be announced, both are not. Interrupted, it is to be called again.
 func (s *Store) Absorb(from, into string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,11 +205,17 @@ func (s *Store) absorb(from, into string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := getPerson(txn, into); err != nil {
+		heir, err := getPerson(txn, into)
+		if err != nil {
 			return err
 		}
 		if err := errors.Join(txn.Delete(personKey(from)), txn.Delete(nameKey(old.Name))); err != nil {
 			return err
+		}
+		if !old.Notify {
+			if err := s.putPerson(txn, heir, &old.Notify); err != nil {
+				return err
+			}
 		}
 		for _, t := range moved {
 			if err := errors.Join(txn.Set(templateKey(into, t.ID), encodeTemplate(t)), txn.Delete(templateKey(from, t.ID))); err != nil {

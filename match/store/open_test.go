@@ -43,7 +43,7 @@ func TestFilesArePrivateWhateverTheUmask(t *testing.T) {
 	s := open(t, dir, Options{})
 	checkModes("after Open")
 	for i := range 30 { // each a quarter of a MiB twice, so that files come and go
-		got[uint64](t)(s.Append(Row{ID: fmt.Sprint("E", i), Payload: make([]byte, MaxValue)}))
+		got[uint64](t)(s.Append(Row{ID: fmt.Sprint("E", i), Topic: "t", Payload: make([]byte, MaxValue)}))
 	}
 	checkModes("after writing")
 	must(t, s.Close())

@@ -20,6 +20,7 @@ type storedPerson struct {
 	Updated time.Time `json:"updated"`
 	Counter uint64    `json:"counter,omitempty"` // of the name's match.Version
 	Device  string    `json:"device,omitempty"`
+	Silent  bool      `json:"silent,omitempty"` // not match.Person.Notify, which is true unless it was turned off
 }
 
 // Enroll adds templates to a person, and makes the person or gives them the
@@ -27,7 +28,7 @@ type storedPerson struct {
 // person are p's, or now; an older one keeps Created. The version of the name
 // is p's, or when that is zero and the name is new, the next one, of this device. A template whose id is
 // stored already replaces that one, which keeps its crop when the new one comes
-// without.
+// without. Notify is what it was, and true for a new person, whatever p has.
 //
 // A name is kept trimmed and with single blanks. Two people cannot have names
 // that differ in case or blanks only (ErrNameTaken). Names are compared by code
@@ -62,7 +63,7 @@ func (s *Store) enroll(p match.Person, templates []match.Template) error {
 		return errors.Join(err, s.dropOrphans(p.ID))
 	}
 	err := s.update(s.opts.MinFree, func(txn *badger.Txn) error {
-		if err := s.putPerson(txn, p); err != nil {
+		if err := s.putPerson(txn, p, nil); err != nil {
 			return err
 		}
 		for _, t := range templates {
@@ -115,8 +116,8 @@ func (s *Store) isForgotten(id string) bool {
 }
 
 // putPerson stores p and the index of names. A name without a version is a new
-// naming, if it is new.
-func (s *Store) putPerson(txn *badger.Txn, p match.Person) error {
+// naming, if it is new. Notify becomes notify, or stays when that is nil.
+func (s *Store) putPerson(txn *badger.Txn, p match.Person, notify *bool) error {
 	name, err := cleanName(p.Name)
 	if err != nil {
 		return err
@@ -124,7 +125,7 @@ func (s *Store) putPerson(txn *badger.Txn, p match.Person) error {
 	old, err := getPerson(txn, p.ID)
 	switch {
 	case err == nil:
-		p.Created = old.Created
+		p.Created, p.Notify = old.Created, old.Notify
 		if p.Version == (match.Version{}) {
 			p.Version = old.Version
 			if old.Name != name {
@@ -143,8 +144,14 @@ func (s *Store) putPerson(txn *badger.Txn, p match.Person) error {
 		}
 	case !errors.Is(err, ErrNotFound):
 		return err
-	case p.Version == match.Version{}:
-		p.Version = match.Version{Counter: 1, Device: s.opts.Device}
+	default:
+		p.Notify = true
+		if p.Version == (match.Version{}) {
+			p.Version = match.Version{Counter: 1, Device: s.opts.Device}
+		}
+	}
+	if notify != nil {
+		p.Notify = *notify
 	}
 	holder, taken, err := get(txn, nameKey(name))
 	if err != nil {
@@ -161,7 +168,7 @@ func (s *Store) putPerson(txn *badger.Txn, p match.Person) error {
 		p.Updated = now
 	}
 	value, err := json.Marshal(storedPerson{
-		Name: name, Created: p.Created.UTC(), Updated: p.Updated.UTC(), Counter: p.Version.Counter, Device: p.Version.Device,
+		Name: name, Created: p.Created.UTC(), Updated: p.Updated.UTC(), Counter: p.Version.Counter, Device: p.Version.Device, Silent: !p.Notify,
 	})
 	if err != nil {
 		return fmt.Errorf("encode person: %w", err)
@@ -202,7 +209,7 @@ func decodePerson(id string, value []byte) (match.Person, error) {
 		return match.Person{}, fmt.Errorf("decode person %s: %w", id, err)
 	}
 	version := match.Version{Counter: max(p.Counter, 1), Device: p.Device} // 1: stored before names had versions
-	return match.Person{ID: id, Name: p.Name, Created: p.Created, Updated: p.Updated, Version: version}, nil
+	return match.Person{ID: id, Name: p.Name, Created: p.Created, Updated: p.Updated, Notify: !p.Silent, Version: version}, nil
 }
 
 // People returns everybody, in the order of their ids, which for ULIDs is that
@@ -267,25 +274,33 @@ func (s *Store) FindByName(name string) (p match.Person, err error) {
 	return p, nil
 }
 
-// Rename gives a person another name, under the rules of Enroll, and returns
-// them as they are then. Run takes the old name out of the files; events that
-// were stored with it keep it.
-func (s *Store) Rename(id, name string) (p match.Person, err error) {
+// Rename is Edit of the name alone.
+func (s *Store) Rename(id, name string) (match.Person, error) {
+	return s.Edit(id, match.Edit{Name: &name})
+}
+
+// Edit changes a person, the name under the rules of Enroll, and returns them as
+// they are then. Run takes an old name out of the files; events that were stored
+// with it keep it.
+func (s *Store) Edit(id string, e match.Edit) (p match.Person, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err = s.update(s.opts.MinFree, func(txn *badger.Txn) error {
 		if p, err = getPerson(txn, id); err != nil {
 			return err
 		}
-		p.Name, p.Updated, p.Version = name, time.Time{}, match.Version{}
-		if err := s.putPerson(txn, p); err != nil {
+		p.Updated = time.Time{}
+		if e.Name != nil {
+			p.Name, p.Version = *e.Name, match.Version{}
+		}
+		if err := s.putPerson(txn, p, e.Notify); err != nil {
 			return err
 		}
 		p, err = getPerson(txn, id)
 		return err
 	})
 	if err != nil {
-		return match.Person{}, fmt.Errorf("rename person: %w", err)
+		return match.Person{}, fmt.Errorf("change person: %w", err)
 	}
 	return p, nil
 }

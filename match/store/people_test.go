@@ -110,11 +110,11 @@ func TestRename(t *testing.T) {
 	must(t, s.Enroll(ana(), templates("P1", 1)))
 	must(t, s.Enroll(match.Person{ID: "P2", Name: "Bo"}, nil))
 	_, err := s.Rename("P1", "BO")
-	wantError(t, err, "rename person: name is taken by person P2: choose another, or add the images to that person")
+	wantError(t, err, "change person: name is taken by person P2: choose another, or add the images to that person")
 	_, err = s.Rename("P3", "Cy")
-	wantError(t, err, `rename person: person "P3": not found`)
+	wantError(t, err, `change person: person "P3": not found`)
 	_, err = s.Rename("P1", "")
-	wantError(t, err, "rename person: invalid name: it is empty")
+	wantError(t, err, "change person: invalid name: it is empty")
 
 	if p := got[match.Person](t)(s.Rename("P1", " ANA ")); p.Name != "ANA" || p.Templates != 1 {
 		t.Errorf("another case of the own name: %+v", p)
@@ -127,6 +127,57 @@ func TestRename(t *testing.T) {
 		t.Errorf("the old name still leads somewhere: %v", err)
 	}
 	got[match.Person](t)(s.Rename("P2", "Ana")) // and is free
+}
+
+func TestWhoIsNotAnnouncedStaysSo(t *testing.T) {
+	s := open(t, t.TempDir(), Options{})
+	check := func(id string, want bool) match.Person {
+		t.Helper()
+		p := got[match.Person](t)(s.Person(id))
+		if p.Notify != want {
+			t.Errorf("%+v", p)
+		}
+		return p
+	}
+	must(t, s.Enroll(ana(), templates("P1", 1)))
+	before := check("P1", true) // although ana has it false
+	edited := got[match.Person](t)(s.Edit("P1", match.Edit{Notify: new(false)}))
+	if edited.Notify || edited.Name != "Ana" || edited.Version != before.Version || edited.Templates != 1 || edited.Updated.Before(before.Updated) {
+		t.Errorf("%+v was %+v", edited, before)
+	}
+	s = reopen(t, s)
+	check("P1", false)
+	if people := got[[]match.Person](t)(s.People()); people[0].Notify {
+		t.Errorf("%+v", people)
+	}
+	must(t, s.Enroll(match.Person{ID: "P1", Name: "Ana", Notify: true}, templates("P1", 2))) // more photos
+	check("P1", false)
+	must(t, s.SetNames(match.Person{ID: "P1", Name: "Bea", Version: match.Version{Counter: 7}})) // from the fleet
+	check("P1", false)
+	both := got[match.Person](t)(s.Edit("P1", match.Edit{Name: new("Cid"), Notify: new(true)}))
+	if !both.Notify || both.Name != "Cid" || both.Version.Counter != 8 {
+		t.Errorf("%+v", both)
+	}
+	must(t, s.Enroll(match.Person{ID: "P2", Name: "Bo"}, nil))
+	_, err := s.Edit("P1", match.Edit{Name: new("bo"), Notify: new(false)})
+	wantError(t, err, "change person: name is taken by person P2: choose another, or add the images to that person")
+	check("P1", true)
+	_, err = s.Edit("P3", match.Edit{Notify: new(false)})
+	wantError(t, err, `change person: person "P3": not found`)
+
+	got[match.Person](t)(s.Edit("P2", match.Edit{Notify: new(false)}))
+	must(t, s.Absorb("P2", "P1"))
+	if heir := check("P1", false); heir.Name != "Cid" || heir.Version.Counter != 8 {
+		t.Errorf("%+v", heir)
+	}
+}
+
+// As they were stored before there was such a thing.
+func TestWhoWasEnrolledBeforeIsAnnounced(t *testing.T) {
+	p := got[match.Person](t)(decodePerson("P1", []byte(`{"name":"Ana","created":"2026-01-02T03:04:05Z","updated":"2026-01-02T03:04:05Z"}`)))
+	if !p.Notify {
+		t.Errorf("%+v", p)
+	}
 }
 
 func TestPersonTemplatesAreOnlyThatPersons(t *testing.T) {
