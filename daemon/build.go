@@ -31,6 +31,7 @@ type parts struct {
 	renewal   *Renewal
 	log       *event.Log
 	policy    atomic.Pointer[match.Policy] // as configured now
+	quiet     atomic.Pointer[config.Hours] // likewise
 	publisher *mqtt.Publisher
 	sightings *sightings
 	announcer *announcer
@@ -56,6 +57,7 @@ func (d *Daemon) build() (p *parts, err error) {
 	p.vision.Detector = inference.Mode(c.Detector)
 	tuning := p.tuning(c)
 	p.policy.Store(&tuning.Policy)
+	p.quiet.Store(&tuning.Quiet)
 	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{
 		Log: d.Log, Device: config.Slug(c.Device),
 		MaxQueued: c.MQTT.Queue.Events, MaxBytes: int64(c.MQTT.Queue.MiB) << 20, MaxAge: c.MQTT.Queue.Age,
@@ -77,8 +79,11 @@ func (d *Daemon) build() (p *parts, err error) {
 	p.log = &event.Log{
 		Store: p.store, Device: c.Device,
 		Topic:  func(camera string) string { return topics.Event(config.Slug(camera)) },
-		Synced: (&event.Clock{}).Synced, Numbered: p.latency.numbered,
+		Synced: d.Synced, Numbered: p.latency.numbered,
 		Pictures: c.History.Pictures,
+	}
+	if p.log.Synced == nil {
+		p.log.Synced = (&event.Clock{}).Synced
 	}
 	if c.History.Embeddings {
 		p.log.Model = p.vision.Pack.ID
@@ -188,7 +193,7 @@ func (p *parts) engine() (*Engine, error) {
 
 // tuning is what the configuration has for each pipeline.
 func (p *parts) tuning(c config.Config) Tuning {
-	return Tuning{Policy: p.vision.Policy(c.Match), MinSeen: c.Match.MinSeen, LogFaces: c.Log.Faces}
+	return Tuning{Policy: p.vision.Policy(c.Match), MinSeen: c.Match.MinSeen, LogFaces: c.Log.Faces, Quiet: c.Quiet}
 }
 
 // close frees what build made, the newest first.

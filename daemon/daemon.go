@@ -34,6 +34,9 @@ type Daemon struct {
 	// it does not listen.
 	Watchdog time.Duration
 
+	// Synced, when set, tells whether the clock is right, in the kernel's place.
+	Synced func() bool
+
 	health health
 	reload reload
 }

@@ -117,6 +117,9 @@ func (d *Daemon) condition() api.Health {
 		wrong("mqtt_disconnected", h.since, "the broker cannot be reached; events wait on the disk until it can. Check mqtt.broker")
 	}
 	r.Fleet = h.fleet(wrong)
+	if h.parts.quietHours() && !h.parts.log.Synced() {
+		wrong("quiet_clock", h.started, "there are quiet hours, and no time service has set the clock: until one does, all is announced. See `timedatectl`")
+	}
 	for _, c := range h.reload {
 		r.Status = api.StatusDegraded
 		r.Checks = append(r.Checks, c)

@@ -22,14 +22,14 @@ type latency struct {
 const maxFlying = 1000
 
 // numbered is the event log's. What has no moment of its own, as somebody's
-// leaving, is not measured.
+// leaving, or is not published, is not measured.
 func (l *latency) numbered(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.flying == nil {
 		l.flying = make(map[uint64]event.Event)
 	}
-	if delete(l.flying, e.Seq); !e.Decided.IsZero() && len(l.flying) < maxFlying {
+	if delete(l.flying, e.Seq); !e.Decided.IsZero() && e.Quiet == "" && len(l.flying) < maxFlying {
 		l.flying[e.Seq] = e
 	}
 }

@@ -258,6 +258,11 @@ func (a *application) unite([]fleet.Record) error {
 		if err := a.Store.Absorb(p.from, p.into); err != nil {
 			return err
 		}
+		heir, err := a.Store.Person(p.into)
+		if err != nil {
+			return fmt.Errorf("read person: %w", err)
+		}
+		a.rename(heir) // who may have ceased to be announced
 		for i := range moved {
 			moved[i].Person = p.into
 		}

@@ -297,7 +297,7 @@ func TestChangesHereAreToldAndThoseOfTheFleetAreNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Rename(t.Context(), p.ID, "Bobby"); err != nil {
+	if _, err := m.Edit(t.Context(), p.ID, match.Edit{Name: new("Bobby")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := m.Delete(t.Context(), p.ID); err != nil {

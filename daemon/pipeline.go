@@ -10,6 +10,7 @@ import (
 
 	"facerecd/capture"
 	"facerecd/capture/jpeg"
+	"facerecd/daemon/config"
 	"facerecd/daemon/event"
 	"facerecd/daemon/live"
 	"facerecd/daemon/metrics"
@@ -40,7 +41,7 @@ type Pipeline struct {
 	Record   func([]event.Event) (int, error) // stores events, the first n when it fails
 	Present  func(mqtt.Present) error         // tells who is in view, when it changes
 	Live     *live.Hub                        // shows what was looked at; nil: to nobody
-	Cooldown cooldown                         // which recognitions are not told
+	Rules    rules                            // what is looked at, and told
 	Portray  func(jpeg []byte)                // gets a picture of each face that is announced; nil: nobody
 	Pictures bool                             // events carry that picture
 	Log      *slog.Logger
@@ -68,6 +69,7 @@ type Tuning struct {
 	Policy   match.Policy
 	MinSeen  int
 	LogFaces bool
+	Quiet    config.Hours // the device's quiet hours
 }
 
 // Retune takes effect with the next frame. From any goroutine.
@@ -98,7 +100,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 func (p *Pipeline) step(ctx context.Context) {
 	p.beat.step()
 	if t := p.tuning.Swap(nil); t != nil {
-		p.Tracker.Policy, p.Tracker.MinSeen, p.LogFaces = t.Policy, t.MinSeen, t.LogFaces
+		p.Tracker.Policy, p.Tracker.MinSeen, p.LogFaces, p.Rules.Device = t.Policy, t.MinSeen, t.LogFaces, t.Quiet
 	}
 	wait, cancel := context.WithTimeout(ctx, tick)
 	defer cancel()
@@ -134,6 +136,7 @@ func (p *Pipeline) process(f *capture.Frame) error {
 	if err != nil {
 		return err
 	}
+	found = p.Rules.seen(found, p.frame)
 	p.beat.step() // looking closely at a crowd takes a slow processor seconds
 	tracks := p.Tracker.Update(f.At, found)
 	for i, tr := range tracks {
@@ -167,7 +170,8 @@ func (p *Pipeline) settle() {
 // collect turns the tracker's changes into events that wait to be stored.
 func (p *Pipeline) collect() {
 	for _, c := range p.Tracker.Changes() {
-		if p.Cooldown.mutes(c) {
+		quiet, kept := p.Rules.judge(c)
+		if !kept {
 			continue
 		}
 		tr := c.Track
@@ -175,6 +179,7 @@ func (p *Pipeline) collect() {
 			Type: c.Type, Time: c.At.UTC(), Camera: p.Camera, Track: tr.ID,
 			Score: tr.Score, Confidence: tr.Confidence, Box: tr.Box.Pixels(p.frame[0], p.frame[1]), Frame: p.frame,
 			Quality: tr.Quality, SeenForMS: tr.Last.Sub(tr.First).Milliseconds(),
+			Zone: p.Rules.zoneName(tr.Box, p.frame), Quiet: quiet,
 			Embedding: tr.Probe(), Picture: p.portrayed[tr.ID].jpeg,
 		}
 		if c.Type != event.Left {
@@ -188,7 +193,10 @@ func (p *Pipeline) collect() {
 			if e.Person != nil {
 				name = e.Person.Name
 			}
-			p.Log.Info("face "+string(e.Type), "camera", p.Camera, "track", e.Track, "name", name, "score", e.Score)
+			p.Log.Info("face "+string(e.Type), "camera", p.Camera, "track", e.Track, "name", name, "score", e.Score, "quiet", e.Quiet)
+		}
+		if p.Portray != nil && quiet == "" && c.Type != event.Left && e.Picture != nil {
+			p.Portray(e.Picture)
 		}
 		p.held = append(p.held, e)
 	}

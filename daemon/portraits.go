@@ -70,13 +70,14 @@ func (p *portraits) Run(ctx context.Context) error {
 	}
 }
 
-// portrait is the picture of a face that was made when it was announced as what.
+// portrait is the picture of a face that was made when it was taken for what.
 type portrait struct {
 	what event.Type
 	jpeg []byte
 }
 
-// portray makes a picture of each face that was announced in this frame.
+// portray makes a picture of each face of which there is something to tell in
+// this frame.
 func (p *Pipeline) portray(view inference.View, tracks []*track.Track) {
 	if p.Portray == nil && !p.Pictures {
 		return
@@ -86,9 +87,6 @@ func (p *Pipeline) portray(view inference.View, tracks []*track.Track) {
 		is := p.portrayed[tr.ID]
 		if tr.Announced != "" && tr.Announced != is.what {
 			is = portrait{tr.Announced, p.picture(view, tr)}
-			if p.Portray != nil && is.jpeg != nil {
-				p.Portray(is.jpeg)
-			}
 		}
 		portrayed[tr.ID] = is
 	}

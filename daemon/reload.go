@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -50,7 +51,7 @@ func (d *Daemon) obey(ctx context.Context) error {
 
 // Reload reads the configuration again and applies what can be applied while
 // the daemon runs: cameras that were added, changed or removed start and stop,
-// each by itself, and match and log hold at once. Of whatever else has changed
+// each by itself, and match, quiet and log hold at once. Of whatever else has changed
 // the log and the health (restart_needed) say that it needs a restart.
 //
 // After an error, which the health repeats as config_rejected until a reload
@@ -80,7 +81,7 @@ func (d *Daemon) Reload() error {
 // waiting lists the keys that a restart would change.
 func (r *reload) waiting(next config.Config) []string {
 	return slices.DeleteFunc(r.running.Changed(next), func(key string) bool {
-		return strings.HasPrefix(key, "cameras[") || strings.HasPrefix(key, "match.") || strings.HasPrefix(key, "log.")
+		return strings.HasPrefix(key, "cameras[") || strings.HasPrefix(key, "match.") || key == "quiet" || strings.HasPrefix(key, "log.")
 	})
 }
 
@@ -92,7 +93,7 @@ func (d *Daemon) apply(next config.Config) error {
 	old := p.units.list()
 	var all, fresh []*unit
 	for _, c := range next.Cameras {
-		if i := slices.IndexFunc(old, func(u *unit) bool { return u.settings == c }); i >= 0 {
+		if i := slices.IndexFunc(old, func(u *unit) bool { return reflect.DeepEqual(u.settings, c) }); i >= 0 {
 			all = append(all, old[i])
 			continue
 		}
@@ -109,6 +110,7 @@ func (d *Daemon) apply(next config.Config) error {
 
 	stopAll(gone)
 	p.policy.Store(&tuning.Policy)
+	p.quiet.Store(&tuning.Quiet)
 	for _, u := range all {
 		u.pipeline.Retune(tuning)
 	}
@@ -124,7 +126,7 @@ func (d *Daemon) apply(next config.Config) error {
 		d.Level.Set(next.Log.Level)
 	}
 	waiting := r.waiting(next)
-	r.running.Cameras, r.running.Match, r.running.Log = next.Cameras, next.Match, next.Log
+	r.running.Cameras, r.running.Match, r.running.Quiet, r.running.Log = next.Cameras, next.Match, next.Quiet, next.Log
 	d.Log.Info("the configuration was reloaded", "cameras_started", names(fresh), "cameras_stopped", names(gone))
 	if len(waiting) > 0 {
 		d.Log.Warn("some changes need a restart: systemctl restart facerecd", "keys", waiting)

@@ -30,6 +30,7 @@ type Roster struct {
 	change sync.Mutex // one change at a time, from the store to the gallery
 	mu     sync.RWMutex
 	names  map[string]string     // by Person.ID
+	silent map[string]bool       // likewise; people who are not announced
 	ids    map[store.Mark]string // of the same people
 }
 
@@ -46,9 +47,13 @@ func (r *Roster) Load() error {
 		return fmt.Errorf("read people: %w", err)
 	}
 	names, ids, templates := make(map[string]string, len(people)), make(map[store.Mark]string, len(people)), 0
+	silent := make(map[string]bool)
 	for _, p := range people {
 		names[p.ID] = p.Name
 		ids[store.MarkOf(p.ID)] = p.ID
+		if !p.Notify {
+			silent[p.ID] = true
+		}
 		templates += p.Templates
 	}
 	r.Gallery.Grow(templates)
@@ -56,7 +61,7 @@ func (r *Roster) Load() error {
 		return fmt.Errorf("read templates: %w", err)
 	}
 	r.mu.Lock()
-	r.names, r.ids = names, ids
+	r.names, r.ids, r.silent = names, ids, silent
 	r.mu.Unlock()
 	return nil
 }
@@ -73,6 +78,13 @@ func (r *Roster) Name(id string) (name string, ok bool) {
 func (r *Roster) Known(id string) bool {
 	_, ok := r.Name(id)
 	return ok
+}
+
+// Notify tells whether a person is to be announced, as nearly all are.
+func (r *Roster) Notify(id string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return !r.silent[id]
 }
 
 // Enroll adds templates to the person who has the name, or to a new one with
@@ -154,9 +166,13 @@ func (r *Roster) Renew(t match.Template) error {
 	return nil
 }
 
+// rename takes over what the store has of a person.
 func (r *Roster) rename(p match.Person) {
 	r.mu.Lock()
 	r.names[p.ID] = p.Name
+	if delete(r.silent, p.ID); !p.Notify {
+		r.silent[p.ID] = true
+	}
 	r.ids[store.MarkOf(p.ID)] = p.ID
 	r.mu.Unlock()
 	r.renamed()
@@ -167,6 +183,7 @@ func (r *Roster) remove(id string) {
 	r.Gallery.RemovePerson(id)
 	r.mu.Lock()
 	delete(r.names, id)
+	delete(r.silent, id)
 	delete(r.ids, store.MarkOf(id))
 	r.mu.Unlock()
 	r.renamed()
@@ -230,16 +247,19 @@ func (r *Roster) Get(_ context.Context, id string) (match.Person, error) {
 	return r.counted(p), apiError(err)
 }
 
-// Rename implements api.People.
-func (r *Roster) Rename(_ context.Context, id, name string) (match.Person, error) {
+// Edit implements api.People. The fleet is told of names; who is announced is
+// each device's own.
+func (r *Roster) Edit(_ context.Context, id string, e match.Edit) (match.Person, error) {
 	r.change.Lock()
 	defer r.change.Unlock()
-	p, err := r.Store.Rename(id, name)
+	p, err := r.Store.Edit(id, e)
 	if err != nil {
 		return p, apiError(err)
 	}
 	r.rename(p)
-	r.changed(id)
+	if e.Name != nil {
+		r.changed(id)
+	}
 	return r.counted(p), nil
 }
 

@@ -41,6 +41,13 @@ type seen struct {
 	event      string
 }
 
+// announce notes an event, if it is one that others hear of.
+func (s *seen) announce(e event.Event) {
+	if e.Quiet == "" {
+		s.event, s.confidence = e.ID, e.Confidence
+	}
+}
+
 // sighted is what is told of a person.
 type sighted struct {
 	homeassistant.Person
@@ -65,7 +72,10 @@ func (s *sightings) begin(ctx context.Context) error {
 	}
 	for _, e := range slices.Backward(history) { // the newest come first
 		if e.Person != nil {
-			s.past[e.Person.ID] = seen{e.Camera, e.Time, e.Confidence, e.ID}
+			last := s.past[e.Person.ID]
+			last.camera, last.at = e.Camera, e.Time
+			last.announce(e)
+			s.past[e.Person.ID] = last
 		}
 	}
 	s.meet(people)
@@ -175,7 +185,7 @@ func (s *sightings) happened(e event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saw(e.Person.ID, e.Time, func(last *seen) {
-		last.event, last.confidence = e.ID, e.Confidence
+		last.announce(e)
 		if e.Time.After(last.at) {
 			last.camera, last.at = e.Camera, e.Time
 		}

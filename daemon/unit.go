@@ -67,9 +67,12 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 			Gallery: p.roster.Gallery, Policy: t.Policy, MinSeen: t.MinSeen,
 			Lost: lost, NewID: ids.Next, Known: p.roster.Known,
 		},
-		Cooldown: cooldown{For: c.Cooldown},
-		Names:    p.roster.Name,
-		Record:   p.log.RecordAll,
+		Rules: rules{
+			Zones: c.Zones, Cooldown: c.Cooldown, Camera: c.Quiet, Device: t.Quiet,
+			Synced: p.log.Synced, Notify: p.roster.Notify,
+		},
+		Names:  p.roster.Name,
+		Record: p.log.RecordAll,
 		Present: func(present mqtt.Present) error {
 			payload, err := present.MarshalJSON()
 			if err != nil {

@@ -137,17 +137,22 @@ func (d *daemon) Get(_ context.Context, id string) (match.Person, error) {
 	return d.people[i], nil
 }
 
-func (d *daemon) Rename(_ context.Context, id, name string) (match.Person, error) {
+func (d *daemon) Edit(_ context.Context, id string, e match.Edit) (match.Person, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i, err := d.find(id)
 	if err != nil {
 		return match.Person{}, err
 	}
-	if j := slices.IndexFunc(d.people, func(p match.Person) bool { return p.Name == name }); j >= 0 && j != i {
-		return match.Person{}, ErrNameTaken
+	if e.Name != nil {
+		if j := slices.IndexFunc(d.people, func(p match.Person) bool { return p.Name == *e.Name }); j >= 0 && j != i {
+			return match.Person{}, ErrNameTaken
+		}
+		d.people[i].Name = *e.Name
 	}
-	d.people[i].Name = name
+	if e.Notify != nil {
+		d.people[i].Notify = *e.Notify
+	}
 	return d.people[i], nil
 }
 

@@ -65,15 +65,15 @@ type Face struct {
 }
 
 // People keeps who was enrolled. Its methods are called by several goroutines
-// at once. Get, Rename and Delete answer ErrPersonNotFound (possibly wrapped)
-// for an id that is nobody's, Rename ErrNameTaken when somebody else has the
+// at once. Get, Edit and Delete answer ErrPersonNotFound (possibly wrapped)
+// for an id that is nobody's, Edit ErrNameTaken when somebody else has the
 // name.
 type People interface {
 	// List returns the selected people in the order of their ids, which is that
 	// of their enrolment.
 	List(ctx context.Context, which Selection) ([]match.Person, error)
 	Get(ctx context.Context, id string) (match.Person, error)
-	Rename(ctx context.Context, id, name string) (match.Person, error)
+	Edit(ctx context.Context, id string, e match.Edit) (match.Person, error)
 	// Delete forgets the person and everything made from their face; when it
 	// returns, no crash brings them back.
 	Delete(ctx context.Context, id string) (Receipt, error)

@@ -49,7 +49,7 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		noImage  = "Send one or more JPEG or PNG files in the form field images, as in curl -F name=ana -F images=@a.jpg."
 		onePhoto = "Send one JPEG or PNG file in the form field image, or as the body itself."
 		nobody   = "There is no person with this id; GET /api/v1/people lists them."
-		badPatch = `The body must be one JSON object with the new name and nothing else: {\"name\": \"new name\"}.`
+		badPatch = `The body must be one JSON object with the new name, whether the person is announced, or both, and nothing else: {\"name\": \"new name\", \"notify\": false}.`
 		tooMany  = "At most 50 images fit in one request; send the others in another one for the same name."
 		tooBig   = "The request is over 64 MiB; send fewer images at a time: another request for the same name adds to that person."
 		broken   = "The body ends or breaks in the middle; send it again as multipart/form-data, as curl -F does."
@@ -155,11 +155,15 @@ func TestEveryErrorIsAProblemThatSaysWhatToDo(t *testing.T) {
 		"rename to nothing":     {patch("/api/v1/people/"+id(1), `{"name":" "}`), 400, CodeNameEmpty, noName, ""},
 		"rename without a name": {patch("/api/v1/people/"+id(1), `{}`), 400, CodeBodyMalformed, badPatch, ""},
 		"rename and more":       {patch("/api/v1/people/"+id(1), `{"name":"x","id":"y"}`), 400, CodeBodyMalformed, badPatch, ""},
+		"notify a word":         {patch("/api/v1/people/"+id(1), `{"notify":"off"}`), 400, CodeBodyMalformed, badPatch, ""},
+		"notify nothing":        {patch("/api/v1/people/"+id(1), `{"notify":null}`), 400, CodeBodyMalformed, badPatch, ""},
+		"notify nobody":         {patch("/api/v1/people/"+id(9), `{"notify":false}`), 404, CodePersonNotFound, nobody, ""},
+		"notify and a bad name": {patch("/api/v1/people/"+id(1), `{"name":" ","notify":false}`), 400, CodeNameEmpty, noName, ""},
 		"rename twice":          {patch("/api/v1/people/"+id(1), `{"name":"x"}{}`), 400, CodeBodyMalformed, badPatch, ""},
 		"rename with no JSON":   {patch("/api/v1/people/"+id(1), `name=x`), 400, CodeBodyMalformed, badPatch, ""},
 		"rename with no body":   {patch("/api/v1/people/"+id(1), ``), 400, CodeBodyMalformed, badPatch, ""},
 		"rename at length":      {patch("/api/v1/people/"+id(1), `{"name":"`+strings.Repeat("x", 5000)+`"}`), 413, CodeBodyTooLarge, tooBig, ""},
-		"rename as a form":      {request{method: "PATCH", path: "/api/v1/people/" + id(1), body: strings.NewReader("name=x")}, 415, CodeMediaType, `Send JSON, with Content-Type: application/json: {\"name\": \"new name\"}.`, ""},
+		"rename as a form":      {request{method: "PATCH", path: "/api/v1/people/" + id(1), body: strings.NewReader("name=x")}, 415, CodeMediaType, `Send JSON, with Content-Type: application/json: {\"name\": \"new name\", \"notify\": false}.`, ""},
 
 		"0 people":      {request{method: "GET", path: "/api/v1/people?limit=0"}, 400, CodeBadParameter, "limit must be a number from 1 to 1000.", ""},
 		"1001 people":   {request{method: "GET", path: "/api/v1/people?limit=1001"}, 400, CodeBadParameter, "limit must be a number from 1 to 1000.", ""},

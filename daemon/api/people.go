@@ -90,26 +90,27 @@ func (s *service) getPerson(w http.ResponseWriter, r *http.Request) error {
 	return s.answer(w, http.StatusOK, p)
 }
 
-func (s *service) renamePerson(w http.ResponseWriter, r *http.Request) error {
-	const what, example = "the new name", `{"name": "new name"}`
-	var change struct {
-		Name *string `json:"name"`
-	}
+func (s *service) editPerson(w http.ResponseWriter, r *http.Request) error {
+	const what, example = "the new name, whether the person is announced, or both,", `{"name": "new name", "notify": false}`
+	var change match.Edit
 	if err := readJSON(w, r, &change, what, example); err != nil {
 		return err
 	}
-	if change.Name == nil {
+	if change == (match.Edit{}) {
 		return badJSON(what, example)
 	}
-	name, err := PersonName(*change.Name)
-	if err != nil {
-		return err
+	if change.Name != nil {
+		name, err := PersonName(*change.Name)
+		if err != nil {
+			return err
+		}
+		change.Name = &name
 	}
-	p, err := s.People.Rename(r.Context(), r.PathValue("id"), name)
+	p, err := s.People.Edit(r.Context(), r.PathValue("id"), change)
 	if err != nil {
-		return fmt.Errorf("rename person: %w", err)
+		return fmt.Errorf("change person: %w", err)
 	}
-	s.Log.Info("renamed", "person", p.ID)
+	s.Log.Info("changed", "person", p.ID, "renamed", change.Name != nil, "notify", p.Notify)
 	return s.answer(w, http.StatusOK, p)
 }
 

@@ -14,7 +14,7 @@ import (
 
 func TestAnswers(t *testing.T) {
 	person := func(name string) string {
-		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2,"stale":0}`, id(1), name)
+		return fmt.Sprintf(`{"id":%q,"name":%q,"created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2,"stale":0,"notify":true}`, id(1), name)
 	}
 	seen := func(n int) string {
 		data, _ := json.Marshal(event.Past{Event: sighting(n)})
@@ -41,6 +41,8 @@ func TestAnswers(t *testing.T) {
 		"people":            {get("/api/v1/people"), false, `{"people":[` + person("Ana") + `]}`},
 		"no people":         {get("/api/v1/people"), true, `{"people":[]}`},
 		"person":            {get("/api/v1/people/" + id(1)), false, person("Ana")},
+		"notify":            {patch("/api/v1/people/"+id(1), `{"notify":false}`), false, strings.Replace(person("Ana"), "true", "false", 1)},
+		"rename and notify": {patch("/api/v1/people/"+id(1), `{"notify":false,"name":"Ana "}`), false, strings.Replace(person("Ana"), "true", "false", 1)},
 		"rename":            {patch("/api/v1/people/"+id(1), `{"name":" Ana María "}`), false, person("Ana María")},
 		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"queued":0,"purged":true}`, id(1))},
 		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"queued":0,"purged":true}`, id(1))},
@@ -73,7 +75,7 @@ func TestAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := &daemon{}
 			if !tt.nobody {
-				d.people = []match.Person{{ID: id(1), Name: "Ana", Created: noon, Updated: noon, Templates: 2}}
+				d.people = []match.Person{{ID: id(1), Name: "Ana", Created: noon, Updated: noon, Templates: 2, Notify: true}}
 				d.history = []event.Event{sighting(1), sighting(2), sighting(3)}
 			}
 			status, _, body := tt.do(t, d, readDocument(t))
@@ -159,7 +161,7 @@ func TestLogsTellNoNames(t *testing.T) {
 	rename.do(t, d, doc)
 	request{method: "DELETE", path: "/api/v1/people/" + id(1), server: logged}.do(t, d, doc)
 	got := log.String()
-	for _, want := range []string{"msg=enrolled person=" + id(1), "msg=renamed", "msg=deleted"} {
+	for _, want := range []string{"msg=enrolled person=" + id(1), "msg=changed", "msg=deleted"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in the log:\n%s", want, got)
 		}

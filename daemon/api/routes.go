@@ -40,7 +40,7 @@ func (s *service) routes() []route {
 		{"POST /recognize", false, s.recognize},
 		{"GET /api/v1/people", false, s.listPeople},
 		{"GET /api/v1/people/{id}", false, s.getPerson},
-		{"PATCH /api/v1/people/{id}", false, s.renamePerson},
+		{"PATCH /api/v1/people/{id}", false, s.editPerson},
 		{"DELETE /api/v1/people/{id}", false, s.deletePerson},
 		{"GET /api/v1/check", false, s.check},
 		{"GET /api/v1/events", false, s.listEvents},

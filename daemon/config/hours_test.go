@@ -3,7 +3,6 @@ package config
 import (
 	"testing"
 	"time"
-	_ "time/tzdata"
 )
 
 func TestQuietHoursFollowTheClockOnTheWall(t *testing.T) {

@@ -24,13 +24,23 @@ func Types() []Type { return []Type{Recognized, Unknown, Left} }
 // Version is the contract version, the "v" of every event.
 const Version = 1
 
+// Quiet is why an event is not announced: it is in the history, and not published.
+type Quiet string
+
+// The reasons. An event that is announced has none.
+const (
+	QuietHours  Quiet = "hours"  // it happened in the quiet hours
+	QuietPerson Quiet = "person" // the person is one whose coming and going is not announced
+)
+
 // Person names who was recognised.
 type Person struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 }
 
-// Event is one message on <base>/<camera>/event. Boxes are in pixels of the
+// Event is one message on <base>/<camera>/event, or one that is not published and
+// says why in Quiet. Boxes are in pixels of the
 // frame: x, y, width, height.
 type Event struct {
 	V          int       `json:"v"`
@@ -56,6 +66,8 @@ type Event struct {
 
 	Stranger *string `json:"stranger"` // the lasting id of somebody who is not enrolled; null when there is none
 	Zone     *string `json:"zone"`     // the camera's zone that the face was in; null outside of all
+
+	Quiet Quiet `json:"quiet,omitempty"` // never in a published one
 
 	// When the frame was taken, and when the last model was done with it, on the
 	// monotonic clock; zero if neither caused the event. They are neither stored

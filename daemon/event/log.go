@@ -33,8 +33,8 @@ const (
 )
 
 // Store keeps events; store.Store is the one that ships. AppendAll puts n rows
-// into the history and into the queue of those to be published, all or none,
-// and numbers them. It answers store.ErrForgotten when one is of a person who
+// into the history and, if they have a topic, into the queue of those to be
+// published, all or none, and numbers them. It answers store.ErrForgotten when one is of a person who
 // was deleted. History returns up to limit rows from before the event with that
 // id, or the newest when it is "", newest first.
 type Store interface {
@@ -45,7 +45,8 @@ type Store interface {
 var _ Store = (*store.Store)(nil)
 
 // Log is the one way that an event takes: it is stored, for MQTT and for the
-// history, and then shown to whoever watches. It is safe for concurrent use;
+// history, and then shown to whoever watches; an event that is Quiet is not for
+// MQTT. It is safe for concurrent use;
 // all see the events in the same order.
 type Log struct {
 	Store  Store
@@ -96,7 +97,8 @@ func (l *Log) Record(e Event) error {
 
 // RecordAll stores events in their order and hands them to the subscribers. It
 // fills in V, ID, Device, Seq, Boot and ClockSynced, and Time when that is zero.
-// When it returns, the first n are on the disk and will be published; after an
+// When it returns, the first n are on the disk and will be published, but for
+// those that have a reason why not; after an
 // error the others are neither stored nor shown.
 //
 // Events that come within a few milliseconds of each other, from any goroutine,
@@ -192,7 +194,10 @@ func (l *Log) row(e Event) (store.Row, error) {
 	if err != nil {
 		return store.Row{}, fmt.Errorf("encode event: %w", err)
 	}
-	row := store.Row{ID: e.ID, At: e.Time, Topic: l.Topic(e.Camera), Payload: payload}
+	row := store.Row{ID: e.ID, At: e.Time, Payload: payload}
+	if e.Quiet == "" {
+		row.Topic = l.Topic(e.Camera)
+	}
 	if e.Person != nil {
 		row.Person = e.Person.ID
 	}

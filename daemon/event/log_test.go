@@ -6,6 +6,7 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,33 @@ func TestRecordStoresThenShows(t *testing.T) {
 	history, err := l.History(t.Context(), "", 10)
 	if err != nil || len(history) != 1 || !reflect.DeepEqual(history[0], shown) {
 		t.Errorf("history %+v, %v", history, err)
+	}
+}
+
+func TestAQuietEventIsKeptAndShownAndNotPublished(t *testing.T) {
+	s := openStore(t)
+	l := newLog(s)
+	live := l.Subscribe(t.Context())
+	for _, quiet := range []Quiet{"", QuietHours, QuietPerson, ""} {
+		if err := l.Record(Event{Type: Unknown, Camera: "door", Quiet: quiet}); err != nil {
+			t.Fatal(err)
+		}
+		if shown := <-live; shown.Quiet != quiet {
+			t.Errorf("shown %+v, want %q", shown, quiet)
+		}
+	}
+	history, err := l.History(t.Context(), "", 10)
+	if err != nil || len(history) != 4 || history[2].Quiet != QuietHours || history[1].Quiet != QuietPerson || l.Recorded(Unknown) != 4 {
+		t.Errorf("history %+v, %v", history, err)
+	}
+	pending, err := s.Pending(0, 10)
+	if err != nil || len(pending) != 2 || pending[0].Seq != 1 || pending[1].Seq != 4 {
+		t.Fatalf("waiting %+v, %v", pending, err)
+	}
+	for _, q := range pending {
+		if strings.Contains(string(q.Payload), "quiet") {
+			t.Errorf("published: %s", q.Payload)
+		}
 	}
 }
 

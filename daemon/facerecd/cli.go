@@ -28,7 +28,7 @@ const (
 type cli struct {
 	Run           runCmd           `cmd:"" help:"Run the daemon."`
 	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them."`
-	People        peopleCmd        `cmd:"" help:"List, rename or forget people."`
+	People        peopleCmd        `cmd:"" help:"List, rename, announce or forget people."`
 	Check         checkCmd         `cmd:"" help:"Say who would be missed or confused, and which picture does harm."`
 	Client        clientCmd        `cmd:"" help:"Send a camera of this machine to a daemon, tell who it sees, and show the pictures."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`

@@ -10,7 +10,7 @@ import (
 func TestHelpListsTheCommands(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"-h"}} {
 		help := must(t, args...)
-		for _, c := range []string{"run", "enroll", "people list", "people rename", "people forget", "recognize", "events", "seen", "watch", "eval", "doctor", "version"} {
+		for _, c := range []string{"run", "enroll", "people list", "people rename", "people notify", "people forget", "recognize", "events", "seen", "watch", "eval", "doctor", "version"} {
 			if !strings.Contains(help, "\n  "+c+" ") && !strings.Contains(help, "\n  "+c+"\n") {
 				t.Errorf("facerecd %v does not list %q:\n%s", args, c, help)
 			}

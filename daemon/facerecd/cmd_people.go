@@ -48,6 +48,7 @@ func (c enrollCmd) Run(w *world) error {
 type peopleCmd struct {
 	List   peopleListCmd   `cmd:"" default:"withargs" help:"List everybody who is enrolled."`
 	Rename peopleRenameCmd `cmd:"" help:"Give a person another name."`
+	Notify peopleNotifyCmd `cmd:"" help:"Set whether a person's coming and going is announced."`
 	Forget peopleForgetCmd `cmd:"" help:"Delete a person, and everything made from their face."`
 }
 
@@ -73,11 +74,11 @@ func (c peopleListCmd) Run(w *world) error {
 		return nil
 	}
 	table := tabwriter.NewWriter(w.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tNAME\tTEMPLATES\tSTALE\tENROLLED")
+	fmt.Fprintln(table, "ID\tNAME\tTEMPLATES\tSTALE\tNOTIFY\tENROLLED")
 	stale := 0
 	for _, p := range people {
 		stale += p.Stale
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\n", p.ID, p.Name, p.Templates, p.Stale, p.Created.Local().Format(time.DateTime))
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\n", p.ID, p.Name, p.Templates, p.Stale, onOff(p.Notify), p.Created.Local().Format(time.DateTime))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -108,6 +109,39 @@ func (c peopleRenameCmd) Run(w *world) error {
 	}
 	_, err = fmt.Fprintf(w.stdout, "%s is now called %s\n", p.ID, p.Name)
 	return err
+}
+
+type peopleNotifyCmd struct {
+	remote
+	Person string `arg:"" help:"Name or id."`
+	Notify string `arg:"" enum:"on,off" help:"on, or off: their events are in the history alone, and not published."`
+}
+
+func (c peopleNotifyCmd) Run(w *world) error {
+	daemon, err := c.client()
+	if err != nil {
+		return err
+	}
+	p, err := find(w.ctx, daemon, c.Person)
+	if err != nil {
+		return err
+	}
+	if p, err = daemon.SetNotify(w.ctx, p.ID, c.Notify == "on"); err != nil {
+		return err
+	}
+	text := "%s (%s) is announced\n"
+	if !p.Notify {
+		text = "%s (%s) is not announced any more: events are in the history alone\n"
+	}
+	_, err = fmt.Fprintf(w.stdout, text, p.Name, p.ID)
+	return err
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
 }
 
 type peopleForgetCmd struct {

@@ -53,13 +53,18 @@ func TestFromEnrolmentToForgetting(t *testing.T) {
 		t.Fatalf("people: %+v", people)
 	}
 	id := people[0].ID
-	like(ask("people"), `ID +NAME +TEMPLATES +STALE +ENROLLED\n`+id+` +Barack +2 +0 +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n`)
+	like(ask("people"), `ID +NAME +TEMPLATES +STALE +NOTIFY +ENROLLED\n`+id+` +Barack +2 +0 +on +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n`)
 	again := unmarshal[api.Enrollment](t, ask("enroll", "barack", photo(t, "obama"), photo(t, "obama"), "--json"))
 	if again.Person.ID != id || again.Accepted != 1 || len(again.Rejected) != 1 || again.Rejected[0].Reason != "duplicate" {
 		t.Errorf("more photos: %+v", again)
 	}
 	watch.says(t, "recognized Barack")
 	lines.says(t, id)
+
+	like(ask("people", "notify", "barack", "off"), `Barack \(`+id+`\) is not announced any more: events are in the history alone\n`)
+	like(ask("people"), `ID +NAME [^\n]+\n`+id+` +Barack +3 +0 +off +[^\n]+\n`)
+	like(ask("people", "notify", id, "on"), `Barack \(`+id+`\) is announced\n`)
+	refused("nobody is called \"Bo\": `facerecd people` lists who is enrolled", "people", "notify", "Bo", "off")
 
 	like(ask("people", "rename", "BARACK", "Mr President"), id+" is now called Mr President\n")
 	refused("nobody is called \"Barack\": `facerecd people` lists who is enrolled", "people", "rename", "Barack", "x")

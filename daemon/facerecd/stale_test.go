@@ -18,7 +18,7 @@ func TestWhoMustBeEnrolledAgainForAnotherModelPackIsShown(t *testing.T) {
 
 	second := begin(t, []string{"FACERECD_MODELS=" + testkit.OtherPack(t)}, "run", "--config", config)
 	second.says(t, "facerecd is ready")
-	want := regexp.MustCompile(`^ID +NAME +TEMPLATES +STALE +ENROLLED\n\w{26} +Barack +2 +2 [^\n]+\n` +
+	want := regexp.MustCompile(`^ID +NAME +TEMPLATES +STALE +NOTIFY +ENROLLED\n\w{26} +Barack +2 +2 [^\n]+\n` +
 		`2 templates are stale: another model pack made them, and they are not compared. Enrol these people again.\n$`)
 	if got := must(t, "people", "--server", server); !want.MatchString(got) {
 		t.Errorf("people:\n%s", got)

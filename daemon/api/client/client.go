@@ -182,8 +182,17 @@ func (c *Client) Person(ctx context.Context, id string) (match.Person, error) {
 
 // Rename gives the person another name.
 func (c *Client) Rename(ctx context.Context, id, name string) (match.Person, error) {
+	return c.edit(ctx, id, match.Edit{Name: &name})
+}
+
+// SetNotify says whether the person's coming and going is announced.
+func (c *Client) SetNotify(ctx context.Context, id string, on bool) (match.Person, error) {
+	return c.edit(ctx, id, match.Edit{Notify: &on})
+}
+
+func (c *Client) edit(ctx context.Context, id string, e match.Edit) (match.Person, error) {
 	var p match.Person
-	return p, c.call(ctx, http.MethodPatch, personPath(id), map[string]string{"name": name}, &p)
+	return p, c.call(ctx, http.MethodPatch, personPath(id), e, &p)
 }
 
 // Delete forgets the person.

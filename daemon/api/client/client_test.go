@@ -81,9 +81,14 @@ func (d *daemon) Get(_ context.Context, id string) (match.Person, error) {
 	return match.Person{}, api.ErrPersonNotFound
 }
 
-func (d *daemon) Rename(ctx context.Context, id, name string) (match.Person, error) {
+func (d *daemon) Edit(ctx context.Context, id string, e match.Edit) (match.Person, error) {
 	p, err := d.Get(ctx, id)
-	p.Name = name
+	if e.Name != nil {
+		p.Name = *e.Name
+	}
+	if e.Notify != nil {
+		p.Notify = *e.Notify
+	}
 	return p, err
 }
 
@@ -257,6 +262,9 @@ func TestTheClientSpeaksTheContract(t *testing.T) {
 	ana.Name = "Bea"
 	person, err = c.Rename(ctx, id(1), "Bea")
 	equal(t, "Rename", person, err, ana)
+	ana.Name, ana.Notify = "Ana \"María\"", true
+	person, err = c.SetNotify(ctx, id(1), true)
+	equal(t, "SetNotify", person, err, ana)
 	receipt, err := c.Delete(ctx, id(1))
 	equal(t, "Delete", receipt, err, api.Receipt{Person: id(1), Templates: 2, Purged: true})
 	cameras, err := c.Cameras(ctx)
