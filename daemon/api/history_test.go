@@ -65,7 +65,7 @@ func (p past) Enroll(ctx context.Context, id, name string, force bool) (e Enroll
 		e.Add(Verdict{Image: id, Verdict: "duplicate", Detail: "It is enrolled already."})
 		return e, nil
 	}
-	e.Person = match.Person{ID: id, Name: name, Created: noon, Updated: noon, Templates: 1}
+	e.Person = match.Person{ID: id, Name: name, Created: noon, Updated: noon, Templates: 1, Notify: true}
 	e.Add(Verdict{Image: id, Verdict: match.Accepted, Quality: 0.5})
 	return e, nil
 }
@@ -115,7 +115,7 @@ func TestHistoryAnswers(t *testing.T) {
 		"a search":             {search("", photo(8, 4)), 200, `{"events":[` + hit(2, 0.9) + `,` + hit(3, 0.8) + `,` + hit(1, 0.7) + `]}`},
 		"the best, as a form":  {inForm, 200, `{"events":[` + hit(2, 0.9) + `]}`},
 		"the best two by time": {search("?limit=2&order=newest", photo(8, 4)), 200, `{"events":[` + hit(3, 0.8) + `,` + hit(2, 0.9) + `]}`},
-		"enrolment":            {post("/api/v1/events/"+id(2)+"/enrol", `{"name":" Ana "}`), 201, `{"person":{"id":"` + id(2) + `","name":"Ana","created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":1,"stale":0},"accepted":1,"rejected":[],"images":[{"image":"` + id(2) + `","verdict":"accepted","detail":"","quality":0.5}],"suggestions":[]}`},
+		"enrolment":            {post("/api/v1/events/"+id(2)+"/enrol", `{"name":" Ana "}`), 201, `{"person":{"id":"` + id(2) + `","name":"Ana","created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":1,"stale":0,"notify":true},"accepted":1,"rejected":[],"images":[{"image":"` + id(2) + `","verdict":"accepted","detail":"","quality":0.5}],"suggestions":[]}`},
 		"it was somebody else": {post("/api/v1/events/"+id(2)+"/not", `{}`), 200, text(unnamed)},
 	} {
 		t.Run(name, func(t *testing.T) {
