@@ -47,6 +47,7 @@ func owners() map[string][]string {
 		"github.com/mochi-mqtt/server":        {"daemon/mqtt"},
 		"github.com/kardianos/service":        {"daemon/facerecd"},
 		"github.com/alecthomas/kong":          {"daemon/facerecd"},
+		"filippo.io/age":                      {"daemon/facerecd"},
 		"github.com/goccy/go-yaml":            {"daemon/config"},
 		"github.com/coreos/go-systemd":        {"daemon", "daemon/facerecd"},
 		"C":                                   {}, // the binary is built without cgo

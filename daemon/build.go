@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -58,12 +57,7 @@ func (d *Daemon) build() (p *parts, err error) {
 	tuning := p.tuning(c)
 	p.policy.Store(&tuning.Policy)
 	p.quiet.Store(&tuning.Quiet)
-	if p.store, err = store.Open(filepath.Join(c.DataDir, "store"), store.Options{
-		Log: d.Log, Device: config.Slug(c.Device),
-		MaxQueued: c.MQTT.Queue.Events, MaxBytes: int64(c.MQTT.Queue.MiB) << 20, MaxAge: c.MQTT.Queue.Age,
-		MaxHistory: c.History.Events, MaxHistoryBytes: int64(c.History.MiB) << 20, MaxHistoryAge: time.Duration(c.History.Days) * 24 * time.Hour,
-		Alike: func() float32 { return p.policy.Load().Threshold },
-	}); err != nil {
+	if p.store, err = openStore(c, func() float32 { return p.policy.Load().Threshold }, d.Log); err != nil {
 		return p, err
 	}
 	p.probe.Ask = func() error { _, _, err := p.store.Setting("probe"); return err }
@@ -177,8 +171,10 @@ func (d *Daemon) buildHTTP(p *parts) error {
 	if err != nil {
 		return err
 	}
-	faces := &Faces{Engine: engine, Roster: p.roster, Policy: p.policy.Load, IDs: &event.IDs{}, KeepCrops: d.Config.KeepCrops}
+	ids := &event.IDs{}
+	faces := &Faces{Engine: engine, Roster: p.roster, Policy: p.policy.Load, IDs: ids, KeepCrops: d.Config.KeepCrops}
 	p.server.Faces, p.server.History = faces, &History{event.History{Records: p.store}, faces, p.sightings.recall}
+	p.server.Backups = &Backups{Roster: p.roster, IDs: ids, Keep: keeps(d.Config), Log: d.Log}
 	return nil
 }
 

@@ -113,6 +113,21 @@ func (g *Gallery) Grow(n int) {
 	g.vectors = slices.Grow(g.vectors, n*g.size)
 }
 
+// Become gives the gallery at once what another one of its model holds, which is
+// empty then. What it held before is overwritten in memory.
+func (g *Gallery) Become(other *Gallery) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	clear(g.vectors)
+	g.vectors, g.rows, g.ids, g.people, g.slots = other.vectors, other.rows, other.ids, other.people, other.slots
+	g.free, g.foreign = other.free, other.foreign
+	g.moves++
+	other.vectors, other.rows, other.ids, other.people, other.free = nil, nil, nil, nil, nil
+	other.slots, other.foreign = make(map[string]int), make(map[string]int)
+}
+
 // slot finds or makes the person's place in people.
 func (g *Gallery) slot(id string) int {
 	if s, ok := g.slots[id]; ok {
@@ -166,6 +181,9 @@ func (g *Gallery) row(i int) []float32 { return g.vectors[i*g.size : (i+1)*g.siz
 
 // Model is the id of the model whose templates are compared.
 func (g *Gallery) Model() string { return g.model }
+
+// Size is how many elements the vectors have that are compared.
+func (g *Gallery) Size() int { return g.size }
 
 // People is the number of people who have a template that can be compared.
 func (g *Gallery) People() int {

@@ -37,6 +37,8 @@ const (
 	CodeNoPerson       = "no_person"
 	CodeNoEmbedding    = "no_embedding"
 	CodeNoPicture      = "no_picture"
+	CodeBadBackup      = "bad_backup"
+	CodeOtherModel     = "other_model"
 	CodeMethod         = "method_not_allowed"
 	CodeBusy           = "busy"
 	CodeNotReady       = "not_ready"

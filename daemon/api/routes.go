@@ -18,6 +18,7 @@ type service struct {
 
 	closing context.Context // ends when streams must
 	work    chan struct{}   // slots for decoding and recognition
+	backups chan struct{}   // one slot: a backup takes room on the disk while it is sent
 	streams chan struct{}   // slots for streams of events and pictures
 	checks  chan struct{}   // the slot for a checkup
 	guesses limiter         // wrong tokens
@@ -43,6 +44,8 @@ func (s *service) routes() []route {
 		{"PATCH /api/v1/people/{id}", false, s.editPerson},
 		{"DELETE /api/v1/people/{id}", false, s.deletePerson},
 		{"GET /api/v1/check", false, s.check},
+		{"GET /api/v1/backup", false, s.getBackup},
+		{"POST /api/v1/restore", false, s.restoreBackup},
 		{"GET /api/v1/events", false, s.listEvents},
 		{"GET /api/v1/events/stream", false, s.streamEvents},
 		{"POST /api/v1/events/search", false, s.searchEvents},
@@ -69,6 +72,7 @@ func newService(s *Server, closing context.Context) *service {
 		Server:  s,
 		closing: closing,
 		work:    make(chan struct{}, maxWork),
+		backups: make(chan struct{}, 1),
 		streams: make(chan struct{}, maxStreams),
 		checks:  make(chan struct{}, 1),
 		guesses: limiter{Rate: cmp.Or(s.Limits.Guesses, Rate{PerSecond: 0.1, Burst: 10})},

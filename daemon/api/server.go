@@ -46,6 +46,7 @@ type Server struct {
 	Version string
 	Faces   Faces
 	People  People
+	Backups Backups
 	Events  Events
 	History History
 	Cameras Cameras

@@ -33,6 +33,8 @@ type cli struct {
 	Client        clientCmd        `cmd:"" help:"Send a camera of this machine to a daemon, tell who it sees, and show the pictures."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
 	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
+	Backup        backupCmd        `cmd:"" help:"Write everybody who is enrolled into one file."`
+	Restore       restoreCmd       `cmd:"" help:"Take a backup in."`
 	Events        eventsCmd        `cmd:"" help:"List what was seen."`
 	Seen          seenCmd          `cmd:"" help:"Say when the face of a photo was seen."`
 	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`

@@ -30,7 +30,7 @@ func (s *Store) purge() bool {
 		s.log.Warn("what was deleted may still be in the store's files, will try again", "err", err)
 		return false
 	}
-	return true
+	return !s.staging.Load() // a backup may have it, until that is restored or not
 }
 
 func (s *Store) compact() error {

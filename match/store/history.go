@@ -274,8 +274,12 @@ func (s *Store) Like(model string, probe []float32, least float32, limit int) ([
 // faces calls use with each embedding of the history, which is valid until it
 // returns.
 func faces(txn *badger.Txn, use func(seq uint64, model string, v []float32)) error {
+	return facesUnder(txn, facePrefix, use)
+}
+
+func facesUnder(txn *badger.Txn, prefix string, use func(seq uint64, model string, v []float32)) error {
 	var buf []float32
-	for item := range values(txn, facePrefix, []byte(facePrefix)) {
+	for item := range values(txn, prefix, []byte(prefix)) {
 		err := item.Value(func(record []byte) error {
 			model, v, err := decodeFace(record, buf)
 			if err == nil {

@@ -27,6 +27,9 @@ const schema = 1
 //	setting/<key>                           opaque
 //	forget/<person id>                      empty: a deletion has begun
 //	grave/<SHA-256 of the person id>        grave record: the person is no more
+//	restore/<key>                           record of a backup that is being restored
+//	plan/<person id>                        person id: whose it will be then; empty: nobody's
+//	meta/restore                            JSON, restoration: what is staged is to be taken over
 //	meta/schema                             one byte, the schema version
 //	meta/events                             eventLog: sequence number, drops, age
 //	meta/residue                            empty: a deleted person, name or crop may still be in the files
@@ -42,6 +45,9 @@ const (
 	settingPrefix  = "setting/"
 	forgetPrefix   = "forget/"
 	gravePrefix    = "grave/"
+	restorePrefix  = "restore/"
+	planPrefix     = "plan/"
+	restoreKey     = "meta/restore"
 	schemaKey      = "meta/schema"
 	eventsKey      = "meta/events"
 	residueKey     = "meta/residue"

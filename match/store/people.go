@@ -167,11 +167,10 @@ func (s *Store) putPerson(txn *badger.Txn, p match.Person, notify *bool) error {
 	if p.Updated.IsZero() {
 		p.Updated = now
 	}
-	value, err := json.Marshal(storedPerson{
-		Name: name, Created: p.Created.UTC(), Updated: p.Updated.UTC(), Counter: p.Version.Counter, Device: p.Version.Device, Silent: !p.Notify,
-	})
+	p.Name = name
+	value, err := encodePerson(p)
 	if err != nil {
-		return fmt.Errorf("encode person: %w", err)
+		return err
 	}
 	return errors.Join(txn.Set(personKey(p.ID), value), txn.Set(nameKey(name), []byte(p.ID)))
 }
@@ -201,6 +200,16 @@ func getPerson(txn *badger.Txn, id string) (match.Person, error) {
 		p.Templates++
 	}
 	return p, nil
+}
+
+func encodePerson(p match.Person) ([]byte, error) {
+	value, err := json.Marshal(storedPerson{
+		Name: p.Name, Created: p.Created.UTC(), Updated: p.Updated.UTC(), Counter: p.Version.Counter, Device: p.Version.Device, Silent: !p.Notify,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode person: %w", err)
+	}
+	return value, nil
 }
 
 func decodePerson(id string, value []byte) (match.Person, error) {

@@ -85,6 +85,7 @@ type Store struct {
 	events     eventLog
 	queueHead  atomic.Uint64 // no waiting event has a lower number
 	compacting atomic.Bool
+	staging    atomic.Bool // a backup is being restored
 	commits    atomic.Uint64
 	unfinished map[string]struct{} // people whose deletion was interrupted
 	graves     map[Mark]Grave      // of people who are no more
@@ -133,7 +134,7 @@ func (s *Store) open() error {
 	}
 	private := func() error { return privateFiles(s.dir) }
 	orphans := func() error { return s.dropOrphans("") }
-	for _, step := range []func() error{s.prepareLogs, private, s.checkSchema, s.load, s.loadGraves, s.trim, orphans} {
+	for _, step := range []func() error{s.prepareLogs, private, s.checkSchema, s.load, s.loadGraves, s.resumeRestore, s.trim, orphans} {
 		if err := step(); err != nil {
 			return errors.Join(err, s.db.Close())
 		}

@@ -210,6 +210,31 @@ func (c *Client) Health(ctx context.Context) (api.Health, error) {
 	return h, c.call(ctx, http.MethodGet, "/healthz", nil, &h)
 }
 
+// Backup returns a backup of everybody (docs/backup.md), which the caller closes.
+// A part of it does not pass for the whole.
+func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
+	req, err := c.request(ctx, http.MethodGet, "/api/v1/backup", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
+}
+
+// Restore has the daemon take a backup in: all of it, or with an error nothing.
+func (c *Client) Restore(ctx context.Context, backup io.Reader, o api.RestoreOptions) (api.Restored, error) {
+	var done api.Restored
+	req, err := c.request(ctx, http.MethodPost, "/api/v1/restore?"+o.Query().Encode(), io.NopCloser(backup))
+	if err != nil {
+		return done, err
+	}
+	req.Header.Set("Content-Type", api.BackupType)
+	return done, c.fill(req, &done)
+}
+
 // Cameras returns the cameras and how they fare.
 func (c *Client) Cameras(ctx context.Context) ([]api.Camera, error) {
 	var answer struct {
