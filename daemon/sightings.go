@@ -197,7 +197,10 @@ func (s *sightings) happened(e event.Event) {
 func (s *sightings) recall(person string, e event.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.saw(person, time.Now(), func(last *seen) { *last = seen{e.Camera, e.Time, e.Confidence, e.ID} })
+	s.saw(person, time.Now(), func(last *seen) {
+		*last = seen{camera: e.Camera, at: e.Time}
+		last.announce(e)
+	})
 }
 
 // saw notes something of a person, and tells it, or keeps it for the moment when
