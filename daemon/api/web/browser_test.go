@@ -189,7 +189,7 @@ func TestWhoLooksLikeSomebodyElseIsEnrolledWhenTheUserIsSure(t *testing.T) {
 	tb.sees("Nobody was enrolled, because the face looks like somebody else's.")
 	tb.sees("This face looks like Barack (100% sure).")
 	tb.accessible()
-	tb.click("Use them anyway")
+	tb.click("Use it anyway")
 	tb.sees("Twin is enrolled, with 1 new photo.")
 }
 
@@ -228,17 +228,37 @@ func TestTheHistoryIsSearchedAndPutRight(t *testing.T) {
 	tb.fill("Name", "Joe")
 	tb.click("Enrol from this")
 	tb.sees("Joe was learned from this event.")
+	tb.expects("status of 409")
+	tb.click("Enrol from this")
+	tb.fill("Name", "Twin")
+	tb.click("Enrol from this")
+	tb.sees("Is it Twin all the same?")
+	tb.sees("This face looks like Joe (100% sure).")
+	tb.click("Cancel")
+	tb.sees("Nobody was enrolled, because the face looks like somebody else's.")
 	tb.open("live")
 	tb.sees("Joe was recognised at demo")
 
 	tb.open("people")
-	tb.do(chromedp.Click(tb.find("[...front.querySelectorAll('.row')].find((e) => e.innerText.includes('Barack')).querySelector('p a')")))
+	tb.do(chromedp.Click(tb.find("[...front.querySelectorAll('.row')].find((e) => e.innerText.includes('Barack'))?.querySelector('p a')")))
 	tb.until("document.querySelector('h1').innerText === 'History' && document.querySelector('.row.recognized')")
 	if got := evaluate[string](tb, "document.querySelector('main').innerText"); strings.Contains(got, "Joe was") {
 		t.Errorf("of Barack it has %s", got)
 	}
 	tb.click("This is not Barack")
 	tb.sees("Noted: that was not Barack.")
+}
+
+func TestSomebodyIsEnrolledBeforeACamera(t *testing.T) {
+	tb := newTab(t, browse(t), start(t, func(c *config.Config) { c.Cameras[0].Source = photo(t, "obama.jpg") }))
+	tb.open("enrol")
+	tb.fill("Name", "Barack")
+	tb.click("Take the pictures")
+	tb.sees("Look straight into the camera.")
+	tb.accessible()
+	tb.sees("Barack is enrolled, with 1 new photo.") // a photo does not turn its head
+	tb.open("live")
+	tb.sees("Barack was recognised at demo")
 }
 
 func TestThePageWorksWithTheKeyboardAlone(t *testing.T) {
@@ -295,7 +315,7 @@ func TestEveryViewIsAccessibleOnEveryScreen(t *testing.T) {
 		}
 		for _, dark := range []bool{false, true} {
 			tb.dark(dark)
-			for _, view := range []string{"live", "people", "enrol", "health", "settings"} {
+			for _, view := range []string{"live", "people", "enrol", "history", "health", "settings"} {
 				tb.open(view)
 				if view == "live" {
 					tb.until("document.querySelector('.camera img')?.naturalWidth && document.querySelector('ol').childElementCount > 1")

@@ -96,7 +96,8 @@ export default {
   "enrol.quality": "quality {quality}",
   "enrol.looks_like": "This face looks like {name} ({confidence} sure).",
   "enrol.force.why": "If these photos do show {name}, and not somebody else:",
-  "enrol.force": "Use them anyway",
+  "enrol.force.title": "Is it {name} all the same?",
+  "enrol.force": "Use it anyway",
   "enrol.better": "What would help",
   "enrol.look": "See the cameras",
 

@@ -1,6 +1,6 @@
 // Enrols somebody, with photos or before a camera.
 import * as api from './api.js';
-import {attempt, button, complain, explain, field, form, h, image, put, say, unique} from './dom.js';
+import {ask, attempt, button, complain, explain, field, form, h, image, put, say, unique} from './dom.js';
 import {byCamera} from './guide.js';
 import {percent, t} from './i18n.js';
 
@@ -42,7 +42,7 @@ async function register(name, images, result, force = false) {
     answer = {images: error.images, suggestions: []};
     complain(error);
   }
-  const doubted = images.filter((_, i) => ['looks_like', 'mismatch'].includes(answer.images[i].verdict));
+  const doubted = images.filter((_, i) => inDoubt(answer.images[i]));
   put(result, h('h2', {}, t('enrol.result')),
     h('ul', {class: 'rows'}, images.map((file, i) => verdict(file, answer.images[i]))),
     doubted.length > 0 && h('p', {}, t('enrol.force.why', {name}), ' ', button(t('enrol.force'), () => attempt(() => register(name, doubted, result, true)))),
@@ -50,13 +50,32 @@ async function register(name, images, result, force = false) {
     answer.person && h('p', {class: 'buttons'}, h('a', {class: 'button', href: '#/live'}, t('enrol.look')), h('a', {class: 'button', href: '#/people'}, t('people.title'))));
 }
 
-function verdict(file, {verdict: code, detail, looks_like: other, quality}) {
+function verdict(file, judged) {
   const {img, show: paint} = image('', {class: 'thumb'});
   paint(file);
-  const used = code === 'accepted';
-  const why = code === 'looks_like' && other ? t('enrol.looks_like', {name: other.name, confidence: percent(other.confidence)}) : explain({code, message: detail});
+  const used = judged.verdict === 'accepted';
   return h('li', {class: `card row ${used ? 'good' : 'bad'}`}, img, h('div', {class: 'grow'},
     h('p', {}, h('strong', {}, used ? t('enrol.accepted') : t('enrol.rejected')), ' ',
-      h('span', {class: 'muted'}, file.name, quality > 0 && [' · ', t('enrol.quality', {quality: percent(quality)})])),
-    !used && h('p', {}, why)));
+      h('span', {class: 'muted'}, file.name, judged.quality > 0 && [' · ', t('enrol.quality', {quality: percent(judged.quality)})])),
+    !used && h('p', {}, reason(judged))));
+}
+
+// inDoubt tells whether a picture was not used only because of whom it shows.
+const inDoubt = (judged) => ['looks_like', 'mismatch'].includes(judged.verdict);
+
+function reason({verdict: code, detail, looks_like: other}) {
+  if (code === 'looks_like' && other) return t('enrol.looks_like', {name: other.name, confidence: percent(other.confidence)});
+  return explain({code, message: detail});
+}
+
+// insist enrols, and where the face looks like somebody else's, asks whether to
+// do so anyway.
+export async function insist(name, enrol) {
+  try {
+    return await enrol(false);
+  } catch (error) {
+    const doubted = error.images?.find(inDoubt);
+    if (!doubted || !await ask(t('enrol.force.title', {name}), h('p', {}, reason(doubted)), t('enrol.force'))) throw error;
+    return enrol(true);
+  }
 }

@@ -96,7 +96,8 @@ export default {
   "enrol.quality": "calidad {quality}",
   "enrol.looks_like": "Esta cara se parece a {name} ({confidence} de certeza).",
   "enrol.force.why": "Si estas fotos muestran de verdad a {name}, y no a otra persona:",
-  "enrol.force": "Usarlas de todos modos",
+  "enrol.force.title": "¿Es {name} de todos modos?",
+  "enrol.force": "Usar de todos modos",
   "enrol.better": "Qué ayudaría",
   "enrol.look": "Ver las cámaras",
 

@@ -1,6 +1,7 @@
 // What was seen: by person, camera and time, or by a picture of a face.
 import * as api from './api.js';
 import {ask, attempt, button, field, form, h, image, say, time} from './dom.js';
+import {insist} from './enrol.js';
 import {percent, t} from './i18n.js';
 import {what} from './live.js';
 
@@ -79,7 +80,9 @@ function row(event, signal) {
     buttons.append(button(t('history.enrol'), async () => {
       const input = h('input', {name: 'name', value: event.person?.name ?? '', required: true, maxlength: 100, autocomplete: 'off'});
       const answer = await ask(t('history.enrol.title'), field(t('name'), input), t('history.enrol'));
-      if (answer) correct(() => api.post(api.address('events', event.id, 'enrol'), {name: answer.get('name')}), t('history.enrol.done', {name: answer.get('name')}));
+      if (!answer) return;
+      const name = answer.get('name');
+      correct(() => insist(name, (force) => api.post(api.address('events', event.id, 'enrol'), {name, force})), t('history.enrol.done', {name}));
     }));
   }
   return element;

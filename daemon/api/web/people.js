@@ -14,7 +14,7 @@ export async function show(page, {signal}) {
     const before = list.children.length;
     await load(next);
     list.children[before]?.querySelector('a').focus();
-  }));
+  }), {hidden: true});
   page.append(
     h('p', {}, h('a', {class: 'button primary', href: '#/enrol'}, t('people.add'))),
     field(t('people.search'), search), count, list, more, check(signal));

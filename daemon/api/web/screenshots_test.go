@@ -24,24 +24,24 @@ func TestScreenshots(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tb.do(chromedp.EmulateViewport(900, 620))
+	tb.do(chromedp.EmulateViewport(980, 560))
+	tb.open("live")
+	tb.sees("Somebody unknown is at demo")
+	tb.open("unknown")
+	tb.until("document.querySelector('.face')?.naturalWidth")
+	save("unknown")
 	tb.enrol("Barack", photo(t, "obama2.jpg"), photo(t, "obama3.jpg"))
-	save("enrol")
 	tb.open("live")
 	tb.sees("Barack was recognised at demo")
 	save("live")
+	tb.open("health") // for the camera to be asked anew
 	tb.dark(true)
-	tb.open("people")
-	save("people-dark")
-	for _, view := range []string{"health", "settings"} {
-		tb.open(view)
-		save(view + "-dark")
-	}
 	tb.phone()
 	tb.open("live")
+	tb.sees("Barack was recognised at demo")
 	tb.until("document.querySelector('.camera img')?.naturalWidth")
-	save("phone")
+	save("phone-dark")
 	tb.dark(false)
 	tb.open("enrol")
-	save("phone-enrol")
+	save("phone")
 }
