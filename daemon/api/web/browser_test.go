@@ -145,6 +145,15 @@ func TestTheTwoOfTheDemoAreEnrolledSeenAndForgotten(t *testing.T) {
 	tb.click("Rename") // the dialog's
 	tb.sees("Joe is the new name.")
 
+	tb.do(chromedp.Click(tb.labelled("Announce")))
+	tb.sees("Joe is no longer announced")
+	tb.open("settings")
+	tb.open("people")
+	tb.fill("Search by name", "joe")
+	tb.until("document.querySelector('.rows').childElementCount === 1")
+	if evaluate[bool](tb, "document.querySelector('.rows input').checked") {
+		t.Error("the page has forgotten that Joe is not to be announced")
+	}
 	tb.click("Delete")
 	tb.sees("Delete Joe?")
 	tb.click("Cancel")

@@ -34,6 +34,8 @@ export default {
   "event.recognized": "{name} was recognised at {camera} ({confidence} sure)",
   "event.unknown": "Somebody unknown is at {camera}",
   "event.left": "{name} left {camera}",
+  "quiet.hours": "not announced: quiet hours",
+  "quiet.person": "not announced: so it was wished for this person",
 
   "people.title": "People",
   "people.add": "Enrol somebody",

@@ -34,6 +34,8 @@ export default {
   "event.recognized": "Se reconoció a {name} en {camera} ({confidence} de certeza)",
   "event.unknown": "Hay alguien desconocido en {camera}",
   "event.left": "{name} dejó {camera}",
+  "quiet.hours": "no anunciado: horas de silencio",
+  "quiet.person": "no anunciado: así se quiso para esta persona",
 
   "people.title": "Personas",
   "people.add": "Registrar a alguien",

@@ -55,6 +55,7 @@ export async function show(page, {signal, parameters}) {
 
 function row(event, signal) {
   const text = h('p', {class: 'grow'}, what(event), h('br'), h('span', {class: 'muted'}, time(event.time),
+    event.zone && [' · ', event.zone], event.quiet && [' · ', t(`quiet.${event.quiet}`)],
     event.similarity !== undefined && [' · ', t('history.similarity', {similarity: percent(event.similarity)})]));
   const buttons = h('div', {class: 'buttons'});
   const element = h('li', {class: `card row ${event.type}`}, text, buttons);
