@@ -67,6 +67,7 @@ func (r *rig) newest(t *testing.T) uint64 {
 // through everything that an owner can set.
 func TestWhatIsToldOverMQTTFollowsTheRules(t *testing.T) {
 	c := settings(t, folder(t, "obama", "biden"))
+	c.MQTT.Images = true
 	c.Cameras[0].Hold = 3 * time.Second // longer than it takes somebody to have left
 	f := &file{now: c}
 	r := start(t, c, func(d *Daemon) { d.Load, d.Synced = f.load, func() bool { return true } })
@@ -115,7 +116,12 @@ func TestWhatIsToldOverMQTTFollowsTheRules(t *testing.T) {
 	after = r.newest(t) + 2 // whoever was about to be told
 	hours := func(e event.Event) bool { return e.Quiet == event.QuietHours && e.Type != event.Left }
 	first := r.happens(t, after, "somebody comes in the quiet hours", hours)
+	const face = "facerecd/pi/door/face"
+	pictures := ear.count(face)
 	r.happens(t, first.Seq, "somebody else comes in the quiet hours", hours)
+	if n := ear.count(face); pictures == 0 || n != pictures {
+		t.Errorf("%d pictures of faces before the quiet hours, %d in them", pictures, n-pictures)
+	}
 	if told(first.Seq-1, func(e event.Event) bool { return e.Type != event.Left }) {
 		t.Errorf("in the quiet hours it is published: %+v", ear.events(t))
 	}

@@ -285,6 +285,37 @@ func TestEventsOfADeletedMemberGoOutWithoutThem(t *testing.T) {
 	}
 }
 
+// Who is announced is each device's own: what comes of a person leaves it alone, and
+// when two become one, who was not to be announced here is not.
+func TestWhoIsNotAnnouncedIsNotByTheFleetEither(t *testing.T) {
+	m, _ := newMembers(t)
+	m.apply(t, alive("P2", "Bob", 1, "m"))
+	var told []store.Mark
+	m.OnChange = func(mark store.Mark) { told = append(told, mark) }
+	if _, err := m.Edit(t.Context(), "P2", match.Edit{Notify: new(false)}); err != nil || m.Notify("P2") {
+		t.Fatalf("announced, %v", err)
+	}
+	if len(told) > 0 {
+		t.Error("the fleet is told")
+	}
+	m.apply(t, alive("P2", "Bobby", 2, "m"))
+	if m.Notify("P2") {
+		t.Error("he is announced again, as another device has named him")
+	}
+	m.apply(t, alive("P1", "bobby", 1, "m")) // who was enrolled first
+	if got := m.id(store.MarkOf("P2")); got != "" || m.Notify("P1") {
+		t.Errorf("%q is left, P1 announced %v", got, m.Notify("P1"))
+	}
+	again := &Roster{Store: m.Store, Gallery: match.NewGallery("m", 2)}
+	if err := again.Load(); err != nil || again.Notify("P1") {
+		t.Errorf("announced after a restart, %v", err)
+	}
+	m.apply(t, gone("P1"))
+	if len(m.silent) > 0 {
+		t.Errorf("somebody who was deleted is remembered: %v", m.silent)
+	}
+}
+
 func TestChangesHereAreToldAndThoseOfTheFleetAreNot(t *testing.T) {
 	m, _ := newMembers(t)
 	var told []store.Mark

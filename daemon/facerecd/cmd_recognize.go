@@ -82,6 +82,12 @@ func (c watchCmd) Run(w *world) error {
 		if e.Type == event.Recognized {
 			fmt.Fprintf(w.stdout, " score %.2f  confidence %3.0f %%", e.Score, 100*e.Confidence)
 		}
+		if e.Zone != nil {
+			fmt.Fprintf(w.stdout, "  in %s", *e.Zone)
+		}
+		if e.Quiet != "" {
+			fmt.Fprintf(w.stdout, "  not announced (%s)", e.Quiet)
+		}
 		fmt.Fprintln(w.stdout)
 	}
 	if w.ctx.Err() != nil {
