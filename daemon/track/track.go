@@ -34,6 +34,7 @@ type Track struct {
 	Score      float32
 	Confidence float32
 
+	found     time.Time       // when Box was where it is; Last may be later, see Hold
 	velocity  inference.Point // of the box centre, pixels per second
 	frame     int             // number of the last frame that it was found in
 	evidence  match.Evidence
@@ -62,7 +63,7 @@ type Change struct {
 
 // predicted is where the track's box should be at a time.
 func (t *Track) predicted(at time.Time) inference.Box {
-	dt := min(float32(at.Sub(t.Last).Seconds()), maxCoast)
+	dt := min(float32(at.Sub(t.found).Seconds()), maxCoast)
 	b := t.Box
 	b.X += t.velocity.X * dt
 	b.Y += t.velocity.Y * dt
@@ -71,13 +72,19 @@ func (t *Track) predicted(at time.Time) inference.Box {
 
 // follow moves the track to where it was found.
 func (t *Track) follow(at time.Time, frame int, box inference.Box) {
-	if dt := float32(at.Sub(t.Last).Seconds()); dt > 0 {
+	if dt := float32(at.Sub(t.found).Seconds()); dt > 0 {
 		was, is := t.Box.Centre(), box.Centre()
 		const fresh = 0.5 // weight of the newest step in the smoothed velocity
 		t.velocity.X += fresh * ((is.X-was.X)/dt - t.velocity.X)
 		t.velocity.Y += fresh * ((is.Y-was.Y)/dt - t.velocity.Y)
 	}
-	t.Box, t.Last, t.frame = box, at, frame
+	t.Box, t.found, t.Last, t.frame = box, at, at, frame
+}
+
+// settled tells whether looking at the face again soon would hardly tell
+// anything new.
+func (t *Track) settled() bool {
+	return t.Announced != "" && t.disagreed == 0 || t.fruitless > maxFruitless
 }
 
 // apart is the distance of two boxes' centres in sides of the mean of both,

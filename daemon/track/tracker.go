@@ -2,6 +2,7 @@ package track
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -98,7 +99,7 @@ func (t *Tracker) Update(at time.Time, found []inference.Detection) []*Track {
 	}
 	for j, d := range found {
 		if assigned[j] == nil {
-			assigned[j] = &Track{ID: t.NewID(), First: at, Last: at, Box: d.Box, frame: t.frame}
+			assigned[j] = &Track{ID: t.NewID(), First: at, Last: at, Box: d.Box, found: at, frame: t.frame}
 			t.tracks = append(t.tracks, assigned[j])
 		}
 	}
@@ -106,10 +107,43 @@ func (t *Tracker) Update(at time.Time, found []inference.Detection) []*Track {
 	return assigned
 }
 
+// Hold is what Update is for a frame that was not searched, because nothing new is
+// to be seen: the faces of the last one that was are where they were.
+func (t *Tracker) Hold(at time.Time) {
+	at = t.advance(at)
+	for tr := range t.inView() {
+		tr.Last = at
+	}
+	t.Expire(at)
+}
+
+// Found are the tracks of the faces in the last frame that was searched, in no order.
+func (t *Tracker) Found() []*Track { return slices.Collect(t.inView()) }
+
+// Settled tells whether no face of the last frame that was searched needs to be
+// looked at soon.
+func (t *Tracker) Settled() bool {
+	for tr := range t.inView() {
+		if !tr.settled() || tr.looked.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Tracker) inView() iter.Seq[*Track] {
+	return func(yield func(*Track) bool) {
+		for _, tr := range t.tracks {
+			if tr.frame == t.frame && !yield(tr) {
+				return
+			}
+		}
+	}
+}
+
 // Wants tells whether looking at a track's face now would tell something new.
 func (t *Tracker) Wants(tr *Track, at time.Time) bool {
-	settled := tr.Announced != "" && tr.disagreed == 0 || tr.fruitless > maxFruitless
-	return !settled || tr.looked.IsZero() || t.advance(at).Sub(tr.looked) >= lookAgain
+	return !tr.settled() || tr.looked.IsZero() || t.advance(at).Sub(tr.looked) >= lookAgain
 }
 
 // Doubt notes that a close look at a track found no face. It is looked at
@@ -172,7 +206,7 @@ func (t *Tracker) drop(tr *Track) {
 // place and the motion is.
 func (t *Tracker) renew(tr *Track, at time.Time) {
 	t.leave(tr, at)
-	*tr = Track{ID: t.NewID(), First: tr.Last, Last: tr.Last, Box: tr.Box, velocity: tr.velocity, frame: tr.frame}
+	*tr = Track{ID: t.NewID(), First: tr.Last, Last: tr.Last, Box: tr.Box, found: tr.found, velocity: tr.velocity, frame: tr.frame}
 }
 
 // leave tells that a track has ended, when it had been told of. What was seen
