@@ -3,9 +3,12 @@ package daemon
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"facerecd/daemon/api"
 	"facerecd/daemon/config"
@@ -39,6 +42,8 @@ type parts struct {
 	fleet     *fleet.Sync  // nil: people are shared with nobody
 	broker    *mqtt.Broker // nil: one was configured
 	server    *api.Server
+	turns     *semaphore.Weighted // of the cameras, one for as many frames as can be worked on at once
+	governor  *governor
 	probe     probe     // of the store
 	published beat      // of the publisher
 	engines   []*Engine // of the others; each unit has its own
@@ -56,6 +61,8 @@ func (d *Daemon) build() (p *parts, err error) {
 	p.vision.Detector = inference.Mode(c.Detector)
 	tuning := p.tuning(c)
 	p.policy.Store(&tuning.Policy)
+	p.turns = semaphore.NewWeighted(int64(max(1, runtime.NumCPU()/c.Threads)))
+	p.governor = newGovernor(d.Log)
 	p.quiet.Store(&tuning.Quiet)
 	if p.store, err = openStore(c, func() float32 { return p.policy.Load().Threshold }, d.Log); err != nil {
 		return p, err

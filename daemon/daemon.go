@@ -98,6 +98,7 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 	for _, u := range p.units.list() {
 		u.start(ctx, l.in.fail)
 	}
+	l.in.run(p.governor.Run)
 	l.in.run(p.renewal.Run)
 	l.in.run(p.announcer.Run)
 	l.in.run(d.vitals(p).Run)

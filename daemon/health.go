@@ -110,6 +110,9 @@ func (d *Daemon) condition() api.Health {
 			wrong("events_lost", time.Now(), c.Name+": events were lost because they could not be stored; see the log")
 		}
 	}
+	if why, since := h.parts.governor.Slowed(); why != "" {
+		wrong("slowed_down", since, "fewer frames are looked at: "+why)
+	}
 	r.MQTT.Connected = h.status.Connected
 	r.MQTT.Backlog, _ = h.parts.store.Backlog()
 	r.MQTT.Dropped = h.parts.store.Dropped()

@@ -36,7 +36,7 @@ func (d *Daemon) measure(page *metrics.Page) {
 }
 
 func (p *parts) measureCameras(page *metrics.Page) {
-	var up, fps, frames, skipped, damaged, lost, reopened []metrics.Sample
+	var up, fps, frames, searched, skipped, damaged, lost, reopened []metrics.Sample
 	var took []metrics.Labelled
 	for _, u := range p.units.list() {
 		s, label := u.camera.Status(), []string{"camera", u.camera.Name}
@@ -47,6 +47,7 @@ func (p *parts) measureCameras(page *metrics.Page) {
 		add(&up, truth(s.State == capture.Streaming))
 		add(&fps, metrics.Number(u.meter.Rate()))
 		add(&frames, metrics.Number(s.Frames))
+		add(&searched, metrics.Number(u.pipeline.searched.Load()))
 		add(&skipped, metrics.Number(u.camera.Box.Skipped()))
 		add(&damaged, metrics.Number(s.Damaged))
 		add(&lost, metrics.Number(s.Lost))
@@ -56,6 +57,7 @@ func (p *parts) measureCameras(page *metrics.Page) {
 	page.Gauge("facerecd_camera_up", "1 while the camera streams.", up...)
 	page.Gauge("facerecd_camera_fps", "Good frames a second, over the last five.", fps...)
 	page.Counter("facerecd_camera_frames_total", "Good frames.", frames...)
+	page.Counter("facerecd_camera_searched_frames_total", "Frames that were searched for faces; in the others nothing had changed.", searched...)
 	page.Counter("facerecd_camera_skipped_frames_total", "Good frames that nobody had time to look at.", skipped...)
 	page.Counter("facerecd_camera_damaged_frames_total", "Frames that came damaged.", damaged...)
 	page.Counter("facerecd_camera_lost_frames_total", "Frames that never came.", lost...)

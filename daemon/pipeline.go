@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"facerecd/capture"
 	"facerecd/capture/jpeg"
 	"facerecd/daemon/config"
@@ -35,7 +37,10 @@ type Pipeline struct {
 	Box      *capture.Mailbox
 	Engine   *Engine
 	Decoder  jpeg.Decoder
-	Turner   inference.Turner // sets each frame upright, before anything looks at it
+	Turner   inference.Turner                       // sets each frame upright, before anything looks at it
+	Turns    *semaphore.Weighted                    // of all cameras, in the order in which they ask for one; nil: none is needed
+	Rest     func(work time.Duration) time.Duration // after a frame; nil: none
+	Attend   attention                              // which frames are searched for faces
 	Tracker  *track.Tracker
 	Names    func(person string) (name string, ok bool)
 	Record   func([]event.Event) (int, error) // stores events, the first n when it fails
@@ -61,6 +66,7 @@ type Pipeline struct {
 	failing   atomic.Bool
 	tuning    atomic.Pointer[Tuning] // to be taken over
 	took      metrics.Histogram      // all that was computed for a frame
+	searched  atomic.Uint64          // frames that were searched for faces
 	beat      beat                   // a step at least each tick, while the models and the store answer
 }
 
@@ -112,9 +118,8 @@ func (p *Pipeline) step(ctx context.Context) {
 		p.tell(at)
 		return
 	}
-	at, began := f.At, time.Now()
-	err = p.process(f)
-	p.took.Observe(time.Since(began))
+	at := f.At
+	took, err := p.turn(ctx, f)
 	p.Box.Recycle(f)
 	if err != nil {
 		p.Tracker.Expire(at) // whom nobody can see is not there
@@ -122,6 +127,35 @@ func (p *Pipeline) step(ctx context.Context) {
 	p.report(&p.unseen, err, "camera frames cannot be processed", "camera frames are processed again")
 	p.settle()
 	p.tell(at)
+	p.rest(ctx, took)
+}
+
+// turn processes a frame when it is this camera's turn.
+func (p *Pipeline) turn(ctx context.Context, f *capture.Frame) (took time.Duration, err error) {
+	if p.Turns != nil {
+		if p.Turns.Acquire(ctx, 1) != nil {
+			return 0, nil // it ends
+		}
+		defer p.Turns.Release(1)
+	}
+	began := time.Now()
+	err = p.process(f)
+	took = time.Since(began)
+	p.took.Observe(took)
+	return took, err
+}
+
+// rest does nothing for as long as it has to.
+func (p *Pipeline) rest(ctx context.Context, work time.Duration) {
+	if p.Rest == nil {
+		return
+	}
+	if d := p.Rest(work); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // process looks at a frame, and closely at those of its faces that are worth it.
@@ -132,6 +166,12 @@ func (p *Pipeline) process(f *capture.Frame) error {
 	}
 	view = p.Turner.View(view)
 	p.resize(view.Width, view.Height)
+	if !p.Attend.wants(view, f.At, p.Tracker) {
+		p.Tracker.Hold(f.At)
+		p.show(f, view, p.Tracker.Found())
+		return nil
+	}
+	p.searched.Add(1)
 	found, err := p.Engine.Detect(view)
 	if err != nil {
 		return err

@@ -63,6 +63,7 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 	u.pipeline = &Pipeline{
 		Camera: c.Name, Box: box, Engine: engine, Decoder: u.decoder,
 		Turner: inference.Turner{Turn: inference.Turn{Degrees: c.Rotate, Mirror: c.Mirror}},
+		Turns:  p.turns, Rest: p.governor.Rest, Attend: attention{Idle: c.Idle},
 		Tracker: &track.Tracker{
 			Gallery: p.roster.Gallery, Policy: t.Policy, MinSeen: t.MinSeen,
 			Lost: lost, NewID: ids.Next, Known: p.roster.Known,

@@ -94,6 +94,7 @@ type Camera struct {
 	Rotate      int           `yaml:"rotate"`       // clockwise degrees for people to stand upright: 0, 90, 180, 270
 	Mirror      bool          `yaml:"mirror"`       // left for right, after it was rotated
 	FrozenAfter time.Duration `yaml:"frozen_after"` // of one and the same picture; 0 for never
+	Idle        time.Duration `yaml:"idle"`         // between searches for faces while nothing changes; 0: each picture is searched
 	Cooldown    time.Duration `yaml:"cooldown"`     // between two recognitions of one person; 0: all are told
 	Quiet       Hours         `yaml:"quiet"`        // when nothing of this camera is announced, besides the device's
 	Zones       []Zone        `yaml:"zones"`        // the first that a face is in counts
@@ -149,7 +150,7 @@ func Default() Config {
 // DefaultCamera returns what an entry of cameras is before its keys are read;
 // it lacks a name and a source.
 func DefaultCamera() Camera {
-	return Camera{Width: 640, Height: 480, FPS: 10, FrozenAfter: capture.DefaultFrozenAfter, Hold: 3 * time.Second}
+	return Camera{Width: 640, Height: 480, FPS: 10, FrozenAfter: capture.DefaultFrozenAfter, Idle: time.Second, Hold: 3 * time.Second}
 }
 
 // String lists every key with its value on one line, without any password.

@@ -190,7 +190,7 @@ func TestSampleHoldsEveryKeyWithItsDefaultAndAComment(t *testing.T) {
 
 func TestEveryKeyCanBeSet(t *testing.T) {
 	values := map[string]string{
-		"int": "2", "float64": "0.5", "string": "x", "time.Duration": "1s", "slog.Level": "warn",
+		"int": "2", "float64": "0.5", "string": "x", "time.Duration": "2s", "slog.Level": "warn",
 		"config.Hours": "22:00-07:00", "config.Polygon": "0,0 1,0 1,1",
 	}
 	withZone := func() Config {

@@ -159,6 +159,7 @@ func (k *checker) cameras(cameras []Camera) {
 		k.need(slices.Contains([]int{0, 90, 180, 270}, c.Rotate), "%s.rotate: %d: set 0, 90, 180 or 270 degrees, clockwise", path, c.Rotate)
 		k.need(c.FrozenAfter == 0 || time.Second <= c.FrozenAfter && c.FrozenAfter <= 24*time.Hour,
 			"%s.frozen_after: %v: set 1s to 24h, or 0s for never", path, c.FrozenAfter)
+		k.need(0 <= c.Idle && c.Idle <= time.Minute, "%s.idle: %v: set 100ms to 1m, or 0s to search each picture", path, c.Idle)
 		k.need(0 <= c.Cooldown && c.Cooldown <= 24*time.Hour, "%s.cooldown: %v: set 0s to 24h", path, c.Cooldown)
 		k.zones(path, c.Zones)
 		k.need(10*time.Millisecond <= c.Hold && c.Hold <= time.Hour, "%s.hold: %v: set 10ms to 1h", path, c.Hold)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -53,6 +54,9 @@ func (c runCmd) Run(w *world) error {
 	}
 	if err := underSystemd(d); err != nil {
 		return err
+	}
+	if limit := memoryLimit("/"); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(limit)
 	}
 	d.OnReady = func(broker string) {
 		d.Log.Info("facerecd is ready", "version", version, "http", cfg.HTTP.Listen, "broker", broker)
