@@ -31,6 +31,7 @@ type parts struct {
 	vision    *Vision
 	roster    *Roster
 	renewal   *Renewal
+	strangers *Strangers // nil: they are not remembered
 	log       *event.Log
 	policy    atomic.Pointer[match.Policy] // as configured now
 	quiet     atomic.Pointer[config.Hours] // likewise
@@ -73,6 +74,9 @@ func (d *Daemon) build() (p *parts, err error) {
 		return p, err
 	}
 	if err := d.dropUnwanted(p.store); err != nil {
+		return p, err
+	}
+	if err := d.buildStrangers(p); err != nil {
 		return p, err
 	}
 	p.renewal = &Renewal{Roster: p.roster, Open: p.vision.Engine, Log: d.Log}
@@ -135,6 +139,32 @@ func (d *Daemon) dropUnwanted(s *store.Store) error {
 	return nil
 }
 
+// buildStrangers remembers who is not enrolled, or deletes what was stored of them
+// when that was turned off.
+func (d *Daemon) buildStrangers(p *parts) error {
+	c := d.Config
+	drop := func(what, key string, all func() (int, error)) error {
+		n, err := all()
+		if err == nil && n > 0 {
+			d.Log.Info(key+" is off: deleted what was stored", what, n)
+		}
+		return err
+	}
+	if !c.Unknown.Remember {
+		return drop("strangers", "unknown.remember", func() (int, error) { return DropStrangers(p.store) })
+	}
+	if !c.Unknown.Pictures {
+		if err := drop("pictures", "unknown.pictures", p.store.DropPortraits); err != nil {
+			return err
+		}
+	}
+	p.strangers = &Strangers{
+		Store: p.store, Roster: p.roster, IDs: &event.IDs{}, Policy: p.policy.Load,
+		Days: c.Unknown.Days, Pictures: c.Unknown.Pictures, KeepCrops: c.KeepCrops, Log: d.Log,
+	}
+	return p.strangers.Load()
+}
+
 func (d *Daemon) buildMQTT(p *parts, topics mqtt.Topics) error {
 	c := d.Config.MQTT
 	tls, err := brokerTLS(c.TLS)
@@ -173,6 +203,9 @@ func (d *Daemon) buildHTTP(p *parts) error {
 			d.Log.Info("made a token for the HTTP port", "file", c.TokenFile)
 		}
 		p.server.Token = token
+	}
+	if p.strangers != nil {
+		p.server.Strangers = p.strangers
 	}
 	engine, err := p.engine()
 	if err != nil {

@@ -20,6 +20,8 @@ const (
 	// about 160, more than any aligned face needs.
 	cropSide    = 320
 	cropQuality = 95 // of the JPEG
+	// thumbnailSide is the largest side of a stranger's picture in pixels.
+	thumbnailSide = 240
 )
 
 // encodeCrop is the square around a face as a JPEG without metadata, for
@@ -43,4 +45,24 @@ func encodeCrop(img image.Image, box inference.Box) ([]byte, error) {
 		return nil, fmt.Errorf("encode crop: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// thumbnail is a JPEG made no larger than it is to be stored; nil when it is none.
+func thumbnail(picture []byte) []byte {
+	img, err := jpeg.Decode(bytes.NewReader(picture))
+	if err != nil {
+		return nil
+	}
+	size := img.Bounds().Size()
+	most := max(size.X, size.Y)
+	if most <= thumbnailSide {
+		return picture
+	}
+	small := image.NewRGBA(image.Rect(0, 0, max(1, size.X*thumbnailSide/most), max(1, size.Y*thumbnailSide/most)))
+	draw.CatmullRom.Scale(small, small.Rect, img, img.Bounds(), draw.Src, nil)
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, small, nil); err != nil {
+		return nil
+	}
+	return b.Bytes()
 }

@@ -100,6 +100,9 @@ func (d *Daemon) start(ctx context.Context, p *parts, l *layers) error {
 	}
 	l.in.run(p.governor.Run)
 	l.in.run(p.renewal.Run)
+	if p.strangers != nil {
+		l.in.run(p.strangers.Run)
+	}
 	l.in.run(p.announcer.Run)
 	l.in.run(d.vitals(p).Run)
 	if p.portraits != nil {

@@ -26,6 +26,12 @@ func (d *Daemon) measure(page *metrics.Page) {
 	}
 	p.measureCameras(page)
 	p.measureEvents(page)
+	if p.strangers != nil {
+		all, ignored := p.strangers.Count()
+		page.Gauge("facerecd_strangers", "People who were seen, are not enrolled, and are remembered.",
+			metrics.Sample{Value: float64(all - ignored), Labels: []string{"ignored", "no"}},
+			metrics.Sample{Value: float64(ignored), Labels: []string{"ignored", "yes"}})
+	}
 	page.Gauge("facerecd_mqtt_connected", "1 while there is a connection to the broker.", truth(h.MQTT.Connected))
 	page.Gauge("go_goroutines", "Goroutines.", metrics.Number(h.Process.Goroutines))
 	page.Gauge("process_open_fds", "Open files, sockets and devices.", metrics.Number(h.Process.Descriptors))

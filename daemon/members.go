@@ -255,6 +255,10 @@ func (a *application) unite([]fleet.Record) error {
 		if err != nil {
 			return err
 		}
+		rejected, err := a.Store.Rejections(p.from)
+		if err != nil {
+			return err
+		}
 		if err := a.Store.Absorb(p.from, p.into); err != nil {
 			return err
 		}
@@ -263,10 +267,12 @@ func (a *application) unite([]fleet.Record) error {
 			return fmt.Errorf("read person: %w", err)
 		}
 		a.rename(heir) // who may have ceased to be announced
-		for i := range moved {
-			moved[i].Person = p.into
+		for _, all := range [][]match.Template{moved, rejected} {
+			for i := range all {
+				all[i].Person = p.into
+			}
 		}
-		if err := a.Gallery.Add(moved...); err != nil {
+		if err := errors.Join(a.Gallery.Add(moved...), a.Gallery.Reject(rejected...)); err != nil {
 			return fmt.Errorf("add templates to the gallery: %w", err)
 		}
 		a.remove(p.from)

@@ -49,7 +49,9 @@ type Pipeline struct {
 	Rules    rules                            // what is looked at, and told
 	Portray  func(jpeg []byte)                // gets a picture of each face that is announced; nil: nobody
 	Pictures bool                             // events carry that picture
-	Log      *slog.Logger
+	// Strangers knows again who is not enrolled; nil: nobody does.
+	Strangers strangers
+	Log       *slog.Logger
 	// LogFaces allows lines about who was seen.
 	LogFaces bool
 
@@ -225,6 +227,9 @@ func (p *Pipeline) collect() {
 		if c.Type != event.Left {
 			e.Taken, e.Decided = c.At, time.Now()
 		}
+		if p.Strangers != nil && p.Strangers.Meet(&e) {
+			continue
+		}
 		if name, ok := p.Names(tr.Person); ok {
 			e.Person = &event.Person{ID: tr.Person, Name: name}
 		}
@@ -244,6 +249,14 @@ func (p *Pipeline) collect() {
 		p.held = slices.Delete(p.held, 0, over)
 		p.lost.Add(uint64(over))
 	}
+}
+
+// strangers is Strangers as a Pipeline needs it.
+type strangers interface {
+	// Meet sets who the event's stranger is, and tells whether that is somebody not
+	// to be told of.
+	Meet(*event.Event) (mutes bool)
+	Ignores(track string) bool
 }
 
 // flush stores the events that wait. One that cannot be stored stays, and
@@ -270,7 +283,9 @@ func (p *Pipeline) tell(at time.Time) {
 				now.People = append(now.People, mqtt.Visible{ID: tr.Person, Name: name, Track: tr.ID, Since: tr.First.UTC()})
 			}
 		case event.Unknown:
-			now.Unknown++
+			if p.Strangers == nil || !p.Strangers.Ignores(tr.ID) {
+				now.Unknown++
+			}
 		}
 	}
 	if p.told && now.Unknown == p.present.Unknown && slices.Equal(now.People, p.present.People) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"facerecd/daemon/api"
 	"facerecd/daemon/event"
@@ -59,6 +60,9 @@ func (r *Roster) Load() error {
 	r.Gallery.Grow(templates)
 	if err := r.Store.Templates(func(t match.Template) error { return r.Gallery.Add(t) }); err != nil {
 		return fmt.Errorf("read templates: %w", err)
+	}
+	if err := r.reject(""); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	r.names, r.ids, r.silent = names, ids, silent
@@ -120,6 +124,45 @@ func (r *Roster) enroll(p match.Person, templates []match.Template) (match.Perso
 	}
 	r.changed(p.ID)
 	return r.counted(p), nil
+}
+
+// Reject notes that a face which looks like the person's is not theirs: whoever is
+// nearer to it than to the person's own templates is not taken for them from then
+// on. It stays on this device, and is deleted with the person; who is nobody's
+// gives api.ErrPersonNotFound.
+func (r *Roster) Reject(person string, embedding []float32) error {
+	r.change.Lock()
+	defer r.change.Unlock()
+	t := match.Template{ID: new(event.IDs).Next(), Person: person, Model: r.Gallery.Model(), Vector: embedding, Created: time.Now().UTC()}
+	if err := r.Gallery.Check(t); err != nil {
+		return fmt.Errorf("reject face: %w", err)
+	}
+	known, err := r.Store.Rejections(person)
+	if err != nil {
+		return err
+	}
+	for _, k := range known {
+		if k.Model == t.Model && match.Duplicate(k.Vector, embedding) {
+			return nil
+		}
+	}
+	if err := r.Store.Reject(t); err != nil {
+		return apiError(err)
+	}
+	return r.Gallery.Reject(t)
+}
+
+// reject reads the rejected faces of a person, or with "" of everybody, into the
+// gallery, which has none of them yet.
+func (r *Roster) reject(person string) error {
+	negatives, err := r.Store.Rejections(person)
+	if err != nil {
+		return err
+	}
+	if err := r.Gallery.Reject(negatives...); err != nil {
+		return fmt.Errorf("add rejected faces to the gallery: %w", err)
+	}
+	return nil
 }
 
 // counted is a person with the number of templates that are not compared.

@@ -21,14 +21,15 @@ type Gallery struct {
 	size  int
 
 	mu      sync.RWMutex
-	vectors []float32      // one unit vector after the other
-	rows    []int32        // per vector, an index into people
-	ids     []string       // per vector, Template.ID
-	people  []string       // person ids by slot; a removed person's slot is used again
-	slots   map[string]int // person id -> index into people
-	free    []int          // slots without a person
-	foreign map[string]int // person id -> templates of other models
-	moves   int            // how often vectors have changed their places
+	vectors []float32             // one unit vector after the other
+	rows    []int32               // per vector, an index into people
+	ids     []string              // per vector, Template.ID
+	people  []string              // person ids by slot; a removed person's slot is used again
+	slots   map[string]int        // person id -> index into people
+	free    []int                 // slots without a person
+	foreign map[string]int        // person id -> templates of other models
+	moves   int                   // how often vectors have changed their places
+	not     map[int32][][]float32 // slot -> unit vectors of faces that are not the person's
 }
 
 // Candidate is a person and how well the probe fits: the cosine of the best of
@@ -47,7 +48,7 @@ type Ranking struct {
 // NewGallery makes an empty gallery for the vectors of a model, each of which
 // has size elements.
 func NewGallery(model string, size int) *Gallery {
-	return &Gallery{model: model, size: size, slots: make(map[string]int), foreign: make(map[string]int)}
+	return &Gallery{model: model, size: size, slots: make(map[string]int), foreign: make(map[string]int), not: make(map[int32][][]float32)}
 }
 
 // Add puts copies of the templates into the gallery, normalised to length 1;
@@ -101,6 +102,37 @@ func (g *Gallery) unit(t Template) ([]float32, error) {
 		return nil, fmt.Errorf("template %s: %w: enrol the person again", t.ID, err)
 	}
 	return u, nil
+}
+
+// Reject adds negative templates: faces that are not the person's, although
+// they look like it. A probe that is nearer to one of them than to one of the
+// person's own templates is not compared with that template. Those of other
+// models, and of people who have no template that is compared, are left out.
+func (g *Gallery) Reject(negatives ...Template) error {
+	units := make([][]float32, len(negatives))
+	for i, t := range negatives {
+		var err error
+		if units[i], err = g.unit(t); err != nil {
+			return err
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, t := range negatives {
+		if slot, ok := g.slots[t.Person]; ok && units[i] != nil {
+			g.not[int32(slot)] = append(g.not[int32(slot)], units[i])
+		}
+	}
+	return nil
+}
+
+// against is how near the probe comes to what is not the person.
+func (g *Gallery) against(slot int32, probe []float32) float32 {
+	worst := float32(math.Inf(-1))
+	for _, v := range g.not[slot] {
+		worst = max(worst, dot(v, probe))
+	}
+	return worst
 }
 
 // Grow makes room for n more templates of the gallery's model, so that a large
@@ -171,6 +203,10 @@ func (g *Gallery) RemovePerson(id string) int {
 		removed++
 	}
 	g.moves++
+	for _, v := range g.not[int32(slot)] {
+		clear(v)
+	}
+	delete(g.not, int32(slot))
 	delete(g.slots, id)
 	g.people[slot] = ""
 	g.free = append(g.free, slot)
@@ -239,7 +275,8 @@ func (g *Gallery) Renew(t Template) error {
 // Search compares the probe, of any length but zero, with every template. A
 // person scores as their best template does: templates are different looks of
 // a face (glasses, side light), a probe resembles one of them, and a mean would
-// punish the person who was enrolled with more variety.
+// punish the person who was enrolled with more variety. Whoever the probe is less
+// like than like a face that was rejected for them (see Reject) is left out.
 //
 // A probe that is zero or not finite resembles nobody. Search panics when the
 // probe's size is not the gallery's, as that is a mistake in the program.
@@ -260,6 +297,7 @@ func (g *Gallery) Search(probe []float32) Ranking {
 		score := dot(g.row(i), p)
 		switch {
 		case score <= secondScore:
+		case len(g.not) > 0 && score < g.against(who, p):
 		case who == best:
 			bestScore = max(bestScore, score)
 		case score > bestScore:

@@ -44,6 +44,10 @@ const (
 	CodeNotReady       = "not_ready"
 	CodeDiskFull       = "disk_full"
 	CodeInternal       = "internal"
+
+	CodeStrangerNotFound = "stranger_not_found"
+	CodeStrangerStale    = "stranger_stale"
+	CodeTooManyIgnored   = "too_many_ignored"
 )
 
 // Problem is every error answer (RFC 9457), and the error that a client gets

@@ -35,7 +35,7 @@ const (
 	abortPatience = 300 * time.Millisecond // for cancelled requests to return
 )
 
-// Server is the HTTP port. All fields but Token, TLS and Limits are required; they are
+// Server is the HTTP port. All fields but Token, TLS, Strangers and Limits are required; they are
 // not changed while it runs.
 type Server struct {
 	Listen string // host:port
@@ -50,8 +50,11 @@ type Server struct {
 	Events  Events
 	History History
 	Cameras Cameras
-	Health  func() Health       // called by several goroutines at once
-	Metrics func(*metrics.Page) // likewise
+	// Strangers, when set, are those whom GET /api/v1/unknown lists; nil: they are
+	// not remembered.
+	Strangers Strangers
+	Health    func() Health       // called by several goroutines at once
+	Metrics   func(*metrics.Page) // likewise
 	// Settings is what of the configuration the page shows; likewise.
 	Settings func() []Setting
 	// Check is match.Gallery.LeaveOneOut, with names. One runs at a time.

@@ -33,6 +33,7 @@ type Config struct {
 	Match     Match    `yaml:"match"`
 	Quiet     Hours    `yaml:"quiet"` // when nothing is announced, besides the camera's
 	History   History  `yaml:"history"`
+	Unknown   Unknown  `yaml:"unknown"`
 	Log       Log      `yaml:"log"`
 }
 
@@ -124,6 +125,13 @@ type History struct {
 	Pictures   bool `yaml:"pictures"`   // keep one of each face
 }
 
+// Unknown is what is kept of people who are not enrolled.
+type Unknown struct {
+	Remember bool `yaml:"remember"` // know them again
+	Pictures bool `yaml:"pictures"` // store one of each
+	Days     int  `yaml:"days"`     // that somebody is remembered who was not seen again; 1..3650
+}
+
 // Log is what is written to the journal.
 type Log struct {
 	Level slog.Level `yaml:"level"`
@@ -144,6 +152,7 @@ func Default() Config {
 		Cameras:  []Camera{camera},
 		Match:    Match{MinSeen: 3},
 		History:  History{Events: 10_000, Days: 30, MiB: 64, Embeddings: true},
+		Unknown:  Unknown{Remember: true, Pictures: true, Days: 30},
 	}
 }
 

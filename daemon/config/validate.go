@@ -42,6 +42,7 @@ func (c Config) problems() []error {
 	k.need(0 <= c.Match.Margin && c.Match.Margin <= 1, "match.margin: %v: set 0 to 1, or 0 for the model pack's own", c.Match.Margin)
 	k.need(1 <= c.Match.MinSeen && c.Match.MinSeen <= 100, "match.min_seen: %d: set 1 to 100 frames", c.Match.MinSeen)
 	k.history(c.History)
+	k.need(1 <= c.Unknown.Days && c.Unknown.Days <= 3650, "unknown.days: %d: set 1 to 3650 days, or unknown.remember to false", c.Unknown.Days)
 	return k.problems
 }
 

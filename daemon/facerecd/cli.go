@@ -31,6 +31,7 @@ type cli struct {
 	People        peopleCmd        `cmd:"" help:"List, rename, announce or forget people."`
 	Check         checkCmd         `cmd:"" help:"Say who would be missed or confused, and which picture does harm."`
 	Client        clientCmd        `cmd:"" help:"Send a camera of this machine to a daemon, tell who it sees, and show the pictures."`
+	Unknown       unknownCmd       `cmd:"" help:"List, name, ignore or forget who was seen and is not enrolled."`
 	Recognize     recognizeCmd     `cmd:"" help:"Say who is in a photo."`
 	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
 	Backup        backupCmd        `cmd:"" help:"Write everybody who is enrolled into one file."`

@@ -68,11 +68,20 @@ func (s *Store) rewrite() error {
 	if err := s.db.Flatten(1); err != nil {
 		return err
 	}
-	// Now that it is true: the next interruption may not lose the mark.
-	left, err := s.hasResidue()
-	if left && err == nil {
-		err = s.db.Update(func(txn *badger.Txn) error { return txn.Delete([]byte(residueKey)) })
-	}
+	// Now that it is true: the next interruption may not lose the marks.
+	err = s.db.Update(func(txn *badger.Txn) error {
+		for _, mark := range []string{residueKey, leftoverKey} {
+			if _, err := txn.Get([]byte(mark)); errors.Is(err, badger.ErrKeyNotFound) {
+				continue
+			} else if err != nil {
+				return err
+			}
+			if err := txn.Delete([]byte(mark)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	return errors.Join(err, s.prepareLogs(), privateFiles(s.dir))
 }
 

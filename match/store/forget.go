@@ -18,7 +18,7 @@ type Redact = func(payload []byte) ([]byte, error)
 // Receipt says what was deleted with a person.
 type Receipt struct {
 	Person    string `json:"person"`    // Person.ID
-	Templates int    `json:"templates"` // deleted
+	Templates int    `json:"templates"` // deleted, rejected faces among them
 	Crops     int    `json:"crops"`     // deleted
 	History   int    `json:"history"`   // events deleted from the history
 	Pictures  int    `json:"pictures"`  // pictures of the face deleted from the history
@@ -197,6 +197,10 @@ func (s *Store) rowChanges(txn *badger.Txn, id string, redact Redact, receipt *R
 		}
 		changes = append(changes, change{key: item.KeyCopy(nil), redact: true})
 		receipt.Queued++
+	}
+	for item := range keys(txn, rejectPrefix+id+"/") {
+		changes = append(changes, change{key: item.KeyCopy(nil)})
+		receipt.Templates++
 	}
 	for item := range keys(txn, cropPrefix+id+"/") {
 		changes = append(changes, change{key: item.KeyCopy(nil)})

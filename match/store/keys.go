@@ -20,6 +20,9 @@ const schema = 1
 //	name/<16 bytes of SHA-256>              person id; see nameKey
 //	template/<person id>/<template id>      template record
 //	crop/<person id>/<template id>          the face's picture, when crops are kept
+//	stranger/<stranger id>                  stranger record
+//	portrait/<stranger id>                  the stranger's picture
+//	reject/<person id>/<template id>        template record: a face that is not the person's
 //	queue/<sequence number>                 row record: an event to be published
 //	history/<sequence number>               row record: an event that happened
 //	face/<sequence number>                  face record: the embedding of that event's face
@@ -33,11 +36,15 @@ const schema = 1
 //	meta/schema                             one byte, the schema version
 //	meta/events                             eventLog: sequence number, drops, age
 //	meta/residue                            empty: a deleted person, name or crop may still be in the files
+//	meta/leftover                           the store's age since when less pressing things may
 const (
 	personPrefix   = "person/"
 	namePrefix     = "name/"
 	templatePrefix = "template/"
 	cropPrefix     = "crop/"
+	rejectPrefix   = "reject/"
+	strangerPrefix = "stranger/"
+	portraitPrefix = "portrait/"
 	queuePrefix    = "queue/"
 	historyPrefix  = "history/"
 	facePrefix     = "face/"
@@ -51,6 +58,7 @@ const (
 	schemaKey      = "meta/schema"
 	eventsKey      = "meta/events"
 	residueKey     = "meta/residue"
+	leftoverKey    = "meta/leftover"
 )
 
 func personKey(id string) []byte { return []byte(personPrefix + id) }

@@ -182,8 +182,8 @@ func setDefault[T comparable](field *T, value T) {
 }
 
 // Run tidies up at intervals until ctx ends, and returns nil then: events that
-// have waited too long, garbage in Badger's value log, old names, and files that
-// a Delete could not rewrite at once. Its owner waits for it before calling Close.
+// have waited too long, garbage in Badger's value log, and what was deleted or
+// changed and is still in the files. Its owner waits for it before calling Close.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.opts.GCInterval)
 	defer tick.Stop()
@@ -206,9 +206,11 @@ func (s *Store) tidy() error {
 		return ErrClosed
 	}
 	errs := []error{s.expire(), s.collectGarbage(), privateFiles(s.dir)}
-	if left, err := s.hasResidue(); err != nil {
-		errs = append(errs, err)
-	} else if left {
+	residue, err := s.hasResidue()
+	errs = append(errs, err)
+	leftover, err := s.overdue()
+	errs = append(errs, err)
+	if residue || leftover {
 		errs = append(errs, s.compact())
 	}
 	return errors.Join(errs...)

@@ -268,7 +268,8 @@ func (c *Client) Snapshot(ctx context.Context, camera string, o api.Overlay) (p 
 	return p, nil
 }
 
-// call sends in as JSON, when there is one, and fills out from the answer.
+// call sends in as JSON, when there is one, and fills out, unless it is nil, from
+// the answer.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -319,6 +320,9 @@ func (c *Client) fill(req *http.Request, out any) error {
 		return err
 	}
 	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(out); err != nil {
 		return fmt.Errorf("read answer of %s: %w", c.BaseURL, err)
 	}
