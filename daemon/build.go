@@ -126,6 +126,8 @@ func (d *Daemon) dropUnwanted(s *store.Store) error {
 		{d.Config.KeepCrops, "keep_crops", "pictures of faces", s.DropCrops},
 		{d.Config.History.Pictures, "history.pictures", "pictures of events", s.DropPictures},
 		{d.Config.History.Embeddings, "history.embeddings", "embeddings of events", s.DropEmbeddings},
+		{d.Config.Unknown.Remember, "unknown.remember", "strangers", (&Strangers{Store: s}).Drop},
+		{d.Config.Unknown.Pictures, "unknown.pictures", "pictures of strangers", s.DropPortraits},
 	} {
 		if kind.kept {
 			continue
@@ -139,29 +141,17 @@ func (d *Daemon) dropUnwanted(s *store.Store) error {
 	return nil
 }
 
-// buildStrangers remembers who is not enrolled, or deletes what was stored of them
-// when that was turned off.
+// buildStrangers remembers who is not enrolled.
 func (d *Daemon) buildStrangers(p *parts) error {
 	c := d.Config
-	drop := func(what, key string, all func() (int, error)) error {
-		n, err := all()
-		if err == nil && n > 0 {
-			d.Log.Info(key+" is off: deleted what was stored", what, n)
-		}
-		return err
-	}
 	if !c.Unknown.Remember {
-		return drop("strangers", "unknown.remember", func() (int, error) { return DropStrangers(p.store) })
-	}
-	if !c.Unknown.Pictures {
-		if err := drop("pictures", "unknown.pictures", p.store.DropPortraits); err != nil {
-			return err
-		}
+		return nil
 	}
 	p.strangers = &Strangers{
 		Store: p.store, Roster: p.roster, IDs: &event.IDs{}, Policy: p.policy.Load,
 		Days: c.Unknown.Days, Pictures: c.Unknown.Pictures, KeepCrops: c.KeepCrops, Log: d.Log,
 	}
+	p.roster.ForgetAlike = p.strangers.ForgetAlike
 	return p.strangers.Load()
 }
 

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 
-	"facerecd/daemon/event"
 	"facerecd/daemon/fleet"
 	"facerecd/match"
 	"facerecd/match/store"
@@ -137,7 +136,7 @@ func (a *application) bury(records []fleet.Record) error {
 	}
 	slices.Sort(doomed)
 	if doomed = slices.Compact(doomed); len(doomed) > 0 {
-		receipts, err := a.Store.DeleteAll(doomed, event.Redact)
+		receipts, err := a.erase(doomed...)
 		for _, receipt := range receipts {
 			a.remove(receipt.Person)
 			a.Log.Info("deleted with the fleet", "person", receipt.Person, "templates", receipt.Templates)

@@ -28,6 +28,10 @@ type Roster struct {
 	// whoever changed that. It must not block.
 	OnNames func()
 
+	// ForgetAlike, when set, deletes the strangers who look like somebody with these
+	// templates, before that person is deleted, and says how many.
+	ForgetAlike func(templates []match.Template) (int, error)
+
 	change sync.Mutex // one change at a time, from the store to the gallery
 	mu     sync.RWMutex
 	names  map[string]string     // by Person.ID
@@ -209,6 +213,27 @@ func (r *Roster) Renew(t match.Template) error {
 	return nil
 }
 
+// erase deletes people from the store, and the strangers who look like them first:
+// interrupted, it is to be called again. With an error, those of the receipts are
+// deleted. The caller holds r.change.
+func (r *Roster) erase(ids ...string) ([]store.Receipt, error) {
+	strangers := make([]int, len(ids))
+	for i, id := range ids {
+		templates, err := r.stored(id)
+		if err == nil && r.ForgetAlike != nil {
+			strangers[i], err = r.ForgetAlike(templates)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("forget strangers who look like somebody: %w", err)
+		}
+	}
+	receipts, err := r.Store.DeleteAll(ids, event.Redact)
+	for i := range receipts {
+		receipts[i].Strangers = strangers[i]
+	}
+	return receipts, err
+}
+
 // rename takes over what the store has of a person.
 func (r *Roster) rename(p match.Person) {
 	r.mu.Lock()
@@ -311,10 +336,11 @@ func (r *Roster) Edit(_ context.Context, id string, e match.Edit) (match.Person,
 func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
 	r.change.Lock()
 	defer r.change.Unlock()
-	receipt, err := r.Store.Delete(id, event.Redact)
+	receipts, err := r.erase(id)
 	if err != nil {
 		return api.Receipt{}, apiError(err)
 	}
+	receipt := receipts[0]
 	r.remove(id)
 	r.changed(id)
 	return api.Receipt(receipt), nil

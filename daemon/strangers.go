@@ -39,6 +39,8 @@ type Strangers struct {
 	KeepCrops bool                 // as Faces has it
 	Log       *slog.Logger
 
+	edit sync.Mutex // one naming or forgetting at a time; before Roster.change, and before mu
+
 	mu     sync.Mutex
 	all    *match.Strangers
 	tracks map[string]meeting // tracks in view that are a stranger's
@@ -221,6 +223,10 @@ func (s *Strangers) Ignores(track string) bool {
 func (s *Strangers) Count() (all, ignored int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.count()
+}
+
+func (s *Strangers) count() (all, ignored int) {
 	for _, st := range s.all.All() {
 		all++
 		if st.Ignored {

@@ -86,7 +86,8 @@ func (p *parts) newUnit(d *Daemon, c config.Camera, t Tuning) (*unit, error) {
 		Live: &live.Hub{}, Log: d.Log, LogFaces: t.LogFaces, Pictures: p.log.Pictures,
 	}
 	if p.strangers != nil {
-		u.pipeline.Strangers, u.pipeline.Pictures = p.strangers, d.Config.Unknown.Pictures
+		u.pipeline.Strangers = p.strangers
+		u.pipeline.Pictures = u.pipeline.Pictures || d.Config.Unknown.Pictures
 	}
 	if p.portraits != nil {
 		u.pipeline.Portray = func(jpeg []byte) { p.portraits.put(slug, jpeg) }

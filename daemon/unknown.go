@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,10 @@ func (s *Strangers) List(_ context.Context, ignored bool, before int64, limit in
 	return page, 0, nil
 }
 
-// find is the stranger with the id, or api.ErrStrangerNotFound. The caller holds mu.
+// find is the stranger with the id, or api.ErrStrangerNotFound.
 func (s *Strangers) find(id string) (match.Stranger, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	st, ok := s.all.Get(id)
 	if !ok {
 		return st, api.ErrStrangerNotFound
@@ -42,8 +45,6 @@ func (s *Strangers) find(id string) (match.Stranger, error) {
 
 // Picture implements api.Strangers.
 func (s *Strangers) Picture(_ context.Context, id string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if _, err := s.find(id); err != nil {
 		return nil, err
 	}
@@ -58,8 +59,8 @@ func (s *Strangers) Picture(_ context.Context, id string) ([]byte, error) {
 // repeated: should it be interrupted, the stranger is still there to be named
 // again.
 func (s *Strangers) Name(_ context.Context, id, name string) (n api.Naming, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.edit.Lock()
+	defer s.edit.Unlock()
 	st, err := s.find(id)
 	if err != nil {
 		return n, err
@@ -67,82 +68,87 @@ func (s *Strangers) Name(_ context.Context, id, name string) (n api.Naming, err 
 	if st.Model != s.Roster.Gallery.Model() {
 		return n, api.ErrStrangerStale
 	}
-	templates, err := s.templates(st, name)
-	if err != nil {
+	if n.Person, n.Accepted, err = s.enroll(st, name); err != nil {
 		return n, err
 	}
-	if n.Person, err = s.Roster.Enroll(name, s.IDs.Next(), templates); err != nil {
+	if n.Relabelled, err = s.relabel(id, &event.Person{ID: n.Person.ID, Name: n.Person.Name}); err != nil {
 		return n, err
 	}
-	n.Accepted = len(templates)
-	who := event.Person{ID: n.Person.ID, Name: n.Person.Name}
-	if n.Relabelled, err = s.Store.EditHistory(identify(id, &who)); err != nil {
-		return n, err
-	}
-	if err := s.Store.DeleteStranger(id); err != nil {
-		return n, err
-	}
-	s.all.Remove(id)
-	return n, nil
+	return n, s.erase(id)
 }
 
-// templates are what a stranger's exemplars add to the person of that name.
-func (s *Strangers) templates(st match.Stranger, name string) ([]match.Template, error) {
-	known, err := s.Roster.Templates(name)
-	if err != nil {
-		return nil, err
-	}
-	var fresh []match.Template
-	best := 0 // the picture is, if not of the best one, of one as good
-next:
-	for _, e := range st.Exemplars {
-		for _, t := range known {
-			if match.Duplicate(t.Vector, e.Vector) {
-				continue next
-			}
+// relabel takes a stranger out of the history, or with the id "" all of them, and
+// puts who it was in, if that is known now.
+func (s *Strangers) relabel(id string, who *event.Person) (int, error) {
+	past := event.History{Records: s.Store}
+	return past.Relabel(event.Filter{Stranger: id}, func(e *event.Event) bool {
+		if e.Stranger == nil {
+			return false
 		}
-		fresh = append(fresh, match.Template{
+		e.Stranger = nil
+		if e.Person == nil && who != nil {
+			e.Name(who)
+		}
+		return true
+	})
+}
+
+// erase deletes strangers, by somebody's wish.
+func (s *Strangers) erase(ids ...string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.Store.DeleteStrangers(ids...); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		s.all.Remove(id)
+	}
+	return nil
+}
+
+// enroll adds a stranger's exemplars to the person of that name, or makes one, and
+// says how many were worth it. Whom they look like is not asked: the owner has seen
+// the picture.
+func (s *Strangers) enroll(st match.Stranger, name string) (p match.Person, accepted int, err error) {
+	a := Applicant{Name: name, NewID: s.IDs.Next(), Policy: *s.Policy(), Force: true}
+	best := 0 // the picture is of it, or of one that is as good
+	for i, e := range st.Exemplars {
+		a.Templates = append(a.Templates, match.Template{
 			ID: s.IDs.Next(), Model: st.Model, Vector: e.Vector, Quality: e.Quality, Created: time.Now().UTC(),
 		})
-		if e.Quality > fresh[best].Quality {
-			best = len(fresh) - 1
+		if e.Quality > st.Exemplars[best].Quality {
+			best = i
 		}
 	}
-	if s.KeepCrops && len(fresh) > 0 {
-		if fresh[best].Crop, err = s.Store.Portrait(st.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return nil, err
+	if s.KeepCrops && len(a.Templates) > 0 {
+		if a.Templates[best].Crop, err = s.Store.Portrait(st.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return p, 0, err
 		}
 	}
-	return fresh, nil
-}
-
-// identify is event.Identify for whole rows.
-func identify(stranger string, p *event.Person) func(store.Row) (store.Row, bool, error) {
-	return func(r store.Row) (store.Row, bool, error) {
-		payload, changed, err := event.Identify(r.Payload, stranger, p)
-		if changed && p != nil && r.Person == "" {
-			r.Person = p.ID
-		}
-		r.Payload = payload
-		return r, changed, err
+	p, verdicts, err := s.Roster.Admit(a)
+	if err != nil {
+		return p, 0, err
 	}
+	for _, v := range verdicts {
+		if v.Code == match.Accepted {
+			accepted++
+		}
+	}
+	if accepted == 0 { // all were known
+		p, err = s.Store.FindByName(name)
+	}
+	return p, accepted, err
 }
 
 // Ignore implements api.Strangers.
 func (s *Strangers) Ignore(_ context.Context, id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st, err := s.find(id)
-	if err != nil || st.Ignored {
-		return err
+	st, ok := s.all.Get(id)
+	if !ok {
+		return api.ErrStrangerNotFound
 	}
-	ignored := 0
-	for _, other := range s.all.All() {
-		if other.Ignored {
-			ignored++
-		}
-	}
-	if ignored >= maxStrangers {
+	if _, ignored := s.count(); !st.Ignored && ignored >= maxStrangers {
 		return api.ErrTooManyIgnored
 	}
 	st.Ignored = true
@@ -154,34 +160,75 @@ func (s *Strangers) Ignore(_ context.Context, id string) error {
 
 // Forget implements api.Strangers.
 func (s *Strangers) Forget(_ context.Context, id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.edit.Lock()
+	defer s.edit.Unlock()
 	if _, err := s.find(id); err != nil {
 		return err
 	}
-	// The stranger goes last: interrupted, it is still there to be forgotten again.
-	for _, edit := range []func(func(store.Row) (store.Row, bool, error)) (int, error){s.Store.EditHistory, s.Store.EditQueue} {
-		if _, err := edit(identify(id, nil)); err != nil {
-			return err
-		}
-	}
-	if err := s.Store.DeleteStranger(id); err != nil {
+	// The stranger goes last: interrupted, they are still there to be forgotten.
+	theirs := []byte(`"stranger":"` + id + `"`)
+	if err := s.Store.DropFaces(func(r store.Row) bool { return bytes.Contains(r.Payload, theirs) }); err != nil {
 		return err
 	}
-	s.all.Remove(id)
+	if _, err := s.relabel(id, nil); err != nil {
+		return err
+	}
+	if err := s.erase(id); err != nil {
+		return err
+	}
 	s.Store.Purge()
 	return nil
 }
 
-// DropStrangers deletes all that was stored of strangers, by whom an owner who
-// turned it off does not want to be surprised.
-func DropStrangers(s *store.Store) (int, error) {
-	n, err := s.DropStrangers()
+// ForgetAlike deletes the strangers who look like somebody with these templates,
+// who is to be deleted, and says how many. Those of a model that none of the
+// templates is of might; they go too.
+func (s *Strangers) ForgetAlike(templates []match.Template) (int, error) {
+	if len(templates) == 0 {
+		return 0, nil
+	}
+	s.mu.Lock()
+	var alike []string
+	for _, st := range s.all.All() {
+		if s.alike(st, templates) {
+			alike = append(alike, st.ID)
+		}
+	}
+	s.mu.Unlock()
+	if len(alike) == 0 {
+		return 0, nil
+	}
+	return len(alike), s.erase(alike...)
+}
+
+func (s *Strangers) alike(st match.Stranger, templates []match.Template) bool {
+	least, comparable := s.Policy().Threshold, false
+	for _, t := range templates {
+		if t.Model != st.Model {
+			continue
+		}
+		comparable = true
+		if match.Cosine(t.Vector, st.Sum) >= least {
+			return true
+		}
+		for _, e := range st.Exemplars {
+			if match.Cosine(t.Vector, e.Vector) >= least {
+				return true
+			}
+		}
+	}
+	return !comparable
+}
+
+// Drop deletes all that was stored of strangers, and says how many there were.
+func (s *Strangers) Drop() (int, error) {
+	n, err := s.Store.DropStrangers()
 	if err != nil || n == 0 {
 		return n, err
 	}
-	if _, err := s.EditHistory(identify("", nil)); err != nil {
+	if _, err := s.relabel("", nil); err != nil {
 		return n, fmt.Errorf("take strangers out of the history: %w", err)
 	}
+	s.Store.Purge()
 	return n, nil
 }

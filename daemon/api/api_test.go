@@ -54,6 +54,8 @@ type daemon struct {
 	twin     *Likeness
 	asked    event.Filter // by the last Find of its past
 
+	strangers strangers
+
 	during func(context.Context) error // called by Enroll and Recognize, when set
 }
 
@@ -190,7 +192,7 @@ func (d *daemon) server() *Server {
 	}
 	return &Server{
 		Listen: "127.0.0.1:4000", Version: "1.0",
-		Faces: d, People: d, Backups: &backups{}, Events: d, History: past{d}, Cameras: d.screens,
+		Faces: d, People: d, Backups: &backups{}, Events: d, History: past{d}, Cameras: d.screens, Strangers: &d.strangers,
 		Health:   func() Health { return Health{Status: StatusOK, Uptime: 60} },
 		Metrics:  func(p *metrics.Page) { p.Gauge("up", "Always 1.", metrics.Number(1)) },
 		Check:    func(context.Context) (Checkup, error) { return Checkup{People: len(d.people)}, nil },

@@ -23,6 +23,7 @@ type Receipt struct {
 	History   int    `json:"history"`   // events deleted from the history
 	Pictures  int    `json:"pictures"`  // pictures of the face deleted from the history
 	Alike     int    `json:"alike"`     // other events that lost embedding and picture, as their face is like this one
+	Strangers int    `json:"strangers"` // strangers deleted who looked like the person
 	Queued    int    `json:"queued"`    // events that waited to be published and go out without the person
 	Purged    bool   `json:"purged"`    // no file of the store holds any of it; see Compact
 }

@@ -103,16 +103,21 @@ func (s *Store) ForgetStrangers(ids ...string) error {
 	return nil
 }
 
-// DeleteStranger deletes a stranger with the picture. Run takes them out of the
+// DeleteStrangers deletes strangers with their pictures. Run takes them out of the
 // files soon; Purge does at once.
-func (s *Store) DeleteStranger(id string) error {
+func (s *Store) DeleteStrangers(ids ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	err := s.update(s.freeing(), func(txn *badger.Txn) error {
-		return errors.Join(txn.Delete(strangerKey(id)), txn.Delete(portraitKey(id)), txn.Set([]byte(residueKey), nil))
+		for _, id := range ids {
+			if err := errors.Join(txn.Delete(strangerKey(id)), txn.Delete(portraitKey(id))); err != nil {
+				return err
+			}
+		}
+		return txn.Set([]byte(residueKey), nil)
 	})
 	if err != nil {
-		return fmt.Errorf("delete stranger: %w", err)
+		return fmt.Errorf("delete strangers: %w", err)
 	}
 	return nil
 }
@@ -120,40 +125,57 @@ func (s *Store) DeleteStranger(id string) error {
 // DropStrangers deletes all strangers with their pictures and rewrites the files
 // as Delete does, and says how many there were. When it was interrupted, call it
 // again.
-func (s *Store) DropStrangers() (int, error) { return s.drop(strangerPrefix, portraitPrefix) }
+func (s *Store) DropStrangers() (int, error) {
+	if _, err := s.DropPortraits(); err != nil {
+		return 0, err
+	}
+	return s.drop("strangers", strangerPrefix)
+}
 
 // DropPortraits is DropStrangers for the pictures alone.
-func (s *Store) DropPortraits() (int, error) { return s.drop(portraitPrefix) }
+func (s *Store) DropPortraits() (int, error) { return s.drop("pictures of strangers", portraitPrefix) }
 
-func (s *Store) drop(prefixes ...string) (int, error) {
+// DropFaces deletes what the history keeps of the faces in the events that are
+// wanted: embeddings and pictures. Run takes them out of the files soon; Purge does
+// at once. The row is valid until wanted returns, which must not call the Store.
+func (s *Store) DropFaces(wanted func(Row) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.db == nil {
-		return 0, ErrClosed
+		return ErrClosed
 	}
-	n := 0
 	var gone [][]byte
 	err := s.db.View(func(txn *badger.Txn) error {
-		for i, prefix := range prefixes {
-			for item := range keys(txn, prefix) {
-				gone = append(gone, item.KeyCopy(nil))
-				if i == 0 {
-					n++
+		for item := range values(txn, historyPrefix, []byte(historyPrefix)) {
+			err := rowIn(item, func(row Row, _ time.Duration) error {
+				if !wanted(row) {
+					return nil
 				}
+				found, _, err := faceOf(txn, sequenceOf(item.Key()))
+				gone = append(gone, found...)
+				return err
+			})
+			if err != nil {
+				return err
 			}
 		}
 		return nil
 	})
-	if err == nil {
-		err = s.leave(gone)
+	for some := range slices.Chunk(gone, batch) {
+		if err != nil {
+			break
+		}
+		err = s.update(s.freeing(), func(txn *badger.Txn) error {
+			return errors.Join(deleteAll(txn, some), txn.Set([]byte(residueKey), nil))
+		})
 	}
 	if err != nil {
-		return 0, fmt.Errorf("delete strangers: %w", explain(err))
+		return fmt.Errorf("delete faces of events: %w", explain(err))
 	}
-	if len(gone) > 0 {
-		s.purge()
+	if len(gone) == 0 {
+		return nil
 	}
-	return n, nil
+	return s.load() // what the history takes
 }
 
 // Purge rewrites the files as Compact does, and says whether that worked. When it
@@ -251,19 +273,13 @@ func encodeStranger(st match.Stranger) []byte {
 		b = appendString(b, camera)
 	}
 	b = appendString(b, st.Model)
-	b = binary.AppendUvarint(b, uint64(len(st.Sum)))
 	b = appendVector(b, st.Sum)
 	b = binary.AppendUvarint(b, uint64(len(st.Exemplars)))
 	for _, e := range st.Exemplars {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(e.Quality))
-		b = appendVector(b, e.Vector)
-	}
-	return b
-}
-
-func appendVector(b []byte, v []float32) []byte {
-	for _, x := range v {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+		for _, x := range e.Vector {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+		}
 	}
 	return b
 }
@@ -284,9 +300,9 @@ func decodeStranger(record []byte) (match.Stranger, error) {
 	}
 	st.Model = r.string()
 	elements := r.count(maxElements)
-	st.Sum = r.vector(elements)
+	st.Sum = r.floats(elements)
 	for n := r.count(match.MaxExemplars); n > 0 && !r.bad; n-- {
-		st.Exemplars = append(st.Exemplars, match.Exemplar{Quality: r.float(), Vector: r.vector(elements)})
+		st.Exemplars = append(st.Exemplars, match.Exemplar{Quality: r.float(), Vector: r.floats(elements)})
 	}
 	if r.bad || len(r.rest) != 0 {
 		return match.Stranger{}, errRecord
@@ -307,14 +323,14 @@ func (r *reader) count(most uint64) int {
 	return int(n)
 }
 
-func (r *reader) vector(elements int) []float32 {
-	raw := r.take(4 * uint64(elements))
-	if r.bad {
+func (r *reader) floats(n int) []float32 {
+	if uint64(n)*4 > uint64(len(r.rest)) {
+		r.bad = true
 		return nil
 	}
-	v := make([]float32, elements)
+	v := make([]float32, n)
 	for i := range v {
-		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		v[i] = r.float()
 	}
 	return v
 }
