@@ -188,21 +188,13 @@ func TestTheSameStrangerHasTheSameIDUntilTheyAreNamed(t *testing.T) {
 	nothingIsLeft(t, r)
 }
 
-func (r *rig) history(t *testing.T) []event.Event {
-	t.Helper()
-	p := r.Daemon.health.parts
-	all, err := p.log.History(t.Context(), "", 1000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 func TestNothingIsLeftOfAForgottenStranger(t *testing.T) {
 	t.Parallel()
 	c := settings(t, photo(t, "obama"))
 	r := start(t, c)
 	eventually(t, "there is a stranger", func() bool { return len(r.strangers(t, false)) == 1 })
+	// What waits goes out with the id, which leads nowhere then.
+	eventually(t, "the broker has the event", func() bool { return r.Daemon.Health().MQTT.Backlog == 0 })
 	id := r.strangers(t, false)[0].ID
 	picture, err := r.StrangerPicture(t.Context(), id)
 	if err != nil {
