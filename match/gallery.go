@@ -154,10 +154,15 @@ func (g *Gallery) Become(other *Gallery) {
 	defer other.mu.Unlock()
 	clear(g.vectors)
 	g.vectors, g.rows, g.ids, g.people, g.slots = other.vectors, other.rows, other.ids, other.people, other.slots
-	g.free, g.foreign = other.free, other.foreign
+	for _, rejected := range g.not {
+		for _, v := range rejected {
+			clear(v)
+		}
+	}
+	g.free, g.foreign, g.not = other.free, other.foreign, other.not
 	g.moves++
 	other.vectors, other.rows, other.ids, other.people, other.free = nil, nil, nil, nil, nil
-	other.slots, other.foreign = make(map[string]int), make(map[string]int)
+	other.slots, other.foreign, other.not = make(map[string]int), make(map[string]int), make(map[int32][][]float32)
 }
 
 // slot finds or makes the person's place in people.

@@ -16,14 +16,15 @@ import (
 // kept are the records that an archive has, in its order: who is no more comes
 // first, and a person before what is theirs.
 func kept() []string {
-	return []string{gravePrefix, personPrefix, templatePrefix, cropPrefix, historyPrefix, facePrefix, picturePrefix}
+	return []string{gravePrefix, personPrefix, templatePrefix, cropPrefix, rejectPrefix, historyPrefix, facePrefix, picturePrefix}
 }
 
 // notKept are those that it does not have. A name follows from the person, a
 // setting is this device's; an event that waits to be published would open a door
-// when the backup is restored; and the rest is about the store's own work.
+// when the backup is restored; strangers did not ask to be remembered, and are not
+// to outlive their days in a file; and the rest is about the store's own work.
 func notKept() []string {
-	return []string{namePrefix, queuePrefix, settingPrefix, forgetPrefix, restorePrefix, planPrefix, flushPrefix}
+	return []string{namePrefix, queuePrefix, settingPrefix, strangerPrefix, portraitPrefix, forgetPrefix, restorePrefix, planPrefix, flushPrefix}
 }
 
 // Backup writes an archive of what the store holds at this moment. Who wants to
@@ -104,7 +105,7 @@ func owner(txn *badger.Txn, key, value []byte) (string, error) {
 	switch prefix {
 	case personPrefix:
 		return rest, nil
-	case templatePrefix, cropPrefix:
+	case templatePrefix, cropPrefix, rejectPrefix:
 		id, _, _ := strings.Cut(rest, "/")
 		return id, nil
 	case historyPrefix:

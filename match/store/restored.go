@@ -81,7 +81,7 @@ func (s *Store) finishRestore() (Restored, error) {
 
 func (t *takeover) do(before map[string]bool) error {
 	if t.is.Replace {
-		if err := t.empty(personPrefix, namePrefix, templatePrefix, cropPrefix); err != nil {
+		if err := t.empty(personPrefix, namePrefix, templatePrefix, cropPrefix, rejectPrefix); err != nil {
 			return err
 		}
 	}
@@ -236,6 +236,9 @@ func (t *takeover) put(txn *badger.Txn, key, value []byte) (g Grave, err error) 
 			err = t.putNew(txn, cropKey(to, id), value, &t.done.Crops)
 		}
 		return g, err
+	}
+	if prefix == rejectPrefix {
+		return g, t.putNew(txn, rejectKey(to, id), value, new(int))
 	}
 	return g, t.putNew(txn, templateKey(to, id), value, &t.done.Templates)
 }
