@@ -95,7 +95,7 @@ func TestStrangersAreListedShownNamedIgnoredAndForgotten(t *testing.T) {
 		"turned off":    {request{method: "GET", path: "/api/v1/unknown", server: off}, 200, `{"unknown":[],"next":null}`},
 		"picture":       {get(unknown + "/picture.jpg"), 200, "a picture"},
 		"named": {name(id(2), `{"name":" Ana "}`), 201, `{"person":{"id":"` + id(9) +
-			`","name":"Ana","created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2,"stale":0},"accepted":2,"relabelled":7}`},
+			`","name":"Ana","created":"2026-11-24T12:00:00Z","updated":"2026-11-24T12:00:00Z","templates":2,"stale":0,"notify":false},"accepted":2,"relabelled":7}`},
 		"ignored":   {request{method: "POST", path: unknown + "/ignore"}, 204, ""},
 		"forgotten": {request{method: "DELETE", path: unknown}, 204, ""},
 	} {
