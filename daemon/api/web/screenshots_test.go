@@ -24,11 +24,11 @@ func TestScreenshots(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	tb.do(chromedp.EmulateViewport(980, 560))
+	tb.do(chromedp.EmulateViewport(980, 690))
 	tb.open("live")
-	tb.sees("Somebody unknown is at demo")
+	tb.until("document.querySelectorAll('.events .unknown').length >= 2")
 	tb.open("unknown")
-	tb.until("document.querySelector('.face')?.naturalWidth")
+	tb.until("[...document.querySelectorAll('.face')].filter((img) => img.naturalWidth).length === 2")
 	save("unknown")
 	tb.enrol("Barack", photo(t, "obama2.jpg"), photo(t, "obama3.jpg"))
 	tb.open("live")
