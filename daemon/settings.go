@@ -33,6 +33,9 @@ func (d *Daemon) settings(p *parts) []api.Setting {
 		{Key: "history.days", Value: c.History.Days},
 		{Key: "history.embeddings", Value: c.History.Embeddings},
 		{Key: "history.pictures", Value: c.History.Pictures},
+		{Key: "unknown.remember", Value: c.Unknown.Remember},
+		{Key: "unknown.pictures", Value: c.Unknown.Pictures},
+		{Key: "unknown.days", Value: c.Unknown.Days},
 		{Key: "log.faces", Value: c.Log.Faces},
 	}
 }

@@ -131,8 +131,3 @@ async function* messages(body) {
     }
   }
 }
-
-// has tells whether the daemon has an address, as its contract writes it.
-let contract = '';
-export const has = (path) => contract.includes(`\n  ${path}:`);
-export async function learn() { contract = await (await fetch('openapi.yaml')).text(); }

@@ -14,7 +14,6 @@ import * as settings from './settings.js';
 // another has no place of its own in the navigation.
 const views = {live, people, enrol, unknown, history, health, settings};
 const within = {enrol: 'people'};
-const needs = {unknown: '/api/v1/unknown'};
 
 const main = document.getElementById('main');
 let leave = new AbortController();
@@ -53,7 +52,7 @@ function frame(now) {
   document.getElementById('skip').textContent = t('skip');
   const nav = document.getElementById('nav');
   nav.setAttribute('aria-label', t('nav'));
-  nav.replaceChildren(h('ul', {}, Object.keys(views).filter((name) => !within[name] && (!needs[name] || api.has(needs[name]))).map((name) =>
+  nav.replaceChildren(h('ul', {}, Object.keys(views).filter((name) => !within[name]).map((name) =>
     h('li', {}, h('a', {href: `#/${name}`, 'aria-current': name === now && 'page'}, t(`${name}.title`))))));
   const choice = document.getElementById('languages');
   choice.setAttribute('aria-label', t('language'));
@@ -84,7 +83,6 @@ window.addEventListener('hashchange', () => {
   if (location.hash.startsWith('#/')) go({focus: true}); // else it is the skip link
 });
 try {
-  await api.learn();
   if (!await api.known()) await api.login();
 } catch { /* the view says what is wrong */ }
 go({focus: false});

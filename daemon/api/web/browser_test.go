@@ -324,7 +324,7 @@ func TestEveryViewIsAccessibleOnEveryScreen(t *testing.T) {
 		}
 		for _, dark := range []bool{false, true} {
 			tb.dark(dark)
-			for _, view := range []string{"live", "people", "enrol", "history", "health", "settings"} {
+			for _, view := range []string{"live", "people", "enrol", "unknown", "history", "health", "settings"} {
 				tb.open(view)
 				if view == "live" {
 					tb.until("document.querySelector('.camera img')?.naturalWidth && document.querySelector('ol').childElementCount > 1")
@@ -391,6 +391,9 @@ func TestACameraThatIsSwitchedOffShowsNoOldPicture(t *testing.T) {
 	tb := newTab(t, browse(t), start(t))
 	tb.open("settings")
 	tb.sees("match.threshold")
+	if got := evaluate[[]string](tb, "[...document.querySelectorAll('tbody tr')].filter((row) => !row.cells[2].innerText).map((row) => row.cells[0].innerText)"); len(got) > 0 {
+		t.Errorf("it does not say what %v are", got)
+	}
 	tb.do(chromedp.Click(tb.labelled("demo")))
 	tb.sees("demo is off.")
 	tb.open("live")

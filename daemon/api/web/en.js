@@ -208,6 +208,9 @@ export default {
   "setting.history.days": "After how many days the history forgets",
   "setting.history.embeddings": "Whether faces in the history can be searched for and enrolled",
   "setting.history.pictures": "Whether the history has pictures of faces",
+  "setting.unknown.remember": "Whether those who are not enrolled are known again",
+  "setting.unknown.pictures": "Whether there are pictures of them",
+  "setting.unknown.days": "After how many days they are forgotten",
   "setting.log.faces": "Whether names may be in the log",
 
   "problem.no_usable_image": "None of the photos could be used, so nobody was enrolled. Below is why.",
