@@ -76,9 +76,10 @@ vm-test: vm ## boot a Debian with a virtual camera and test the service in it (A
 	cross/vm/run.sh $(ARCH) $(VM)
 	cross/vm/boots.sh $(ARCH) $(VM) $(CUTS)
 
-soak: vm ## 10,000 events while everything fails; 200 kills amid enrolment, deletion, backup and restore; in the VM 200 unplugs of the camera and 30 power cuts; over an hour
+soak: vm ## 10,000 events while everything fails; 200 kills amid enrolment, deletion, backup and restore; ten minutes at full rate; in the VM 200 unplugs of the camera and 30 power cuts; over an hour
 	FACERECD_STORM_EVENTS=10000 $(GO) test -count=1 -v -timeout 30m -run LostInAStorm ./daemon/mqtt
 	FACERECD_KILLS=200 $(GO) test -count=1 -v -timeout 30m -run KilledAtAnyMoment ./daemon/facerecd
+	FACERECD_SOAK=10m $(GO) test -count=1 -v -timeout 30m -run NothingGrows ./daemon/facerecd
 	echo 'export VM_CYCLES=200 VM_RUN=ComesBackFromEvery' > $(VM)/env
 	cross/vm/run.sh $(ARCH) $(VM) 7200
 	cross/vm/boots.sh $(ARCH) $(VM) 30

@@ -19,7 +19,15 @@ boot() {
 	./run.sh "$arch" "$share" 1200
 }
 check=TestWhatWasAcknowledgedBeforeThePowerWentIsThere
-lines() { grep -c "$1" "$share/ledger" || true; }
+lines() { grep -c "^$1" "$share/ledger" || true; }
+
+# await WORD N: until the ledger has more than N lines of it.
+await() {
+	until [ "$(lines "$1")" -gt "$2" ]; do
+		kill -0 $boot 2>/dev/null || { cat "$share/boot.txt"; exit 1; }
+		sleep 0.2
+	done
+}
 
 echo '== a fresh guest'
 boot first TestFreshGuestRecognisesWhoWasEnrolledWithCurl
@@ -29,11 +37,9 @@ while [ "$n" -lt "$cuts" ]; do
 	ready=$(lines ready)
 	boot again $check >"$share/boot.txt" 2>&1 &
 	boot=$!
-	until [ "$(lines ready)" -gt "$ready" ]; do
-		kill -0 $boot 2>/dev/null || { cat "$share/boot.txt"; exit 1; }
-		sleep 0.2
-	done
-	sleep "$(awk -v seed="$(od -An -N4 -tu4 /dev/urandom)" 'BEGIN { srand(seed); print 1 + rand() * 14 }')"
+	await ready "$ready"
+	await enrolled $(($(lines enrolled) + 1)) # the work is under way
+	sleep "$(awk -v seed="$(od -An -N4 -tu4 /dev/urandom)" 'BEGIN { srand(seed); print rand() * 15 }')"
 	kill -9 "$(cat "$share/qemu.pid")"
 	wait $boot || true
 	grep 'people enrolled' "$share/boot.txt" || { cat "$share/boot.txt"; exit 1; }

@@ -156,7 +156,7 @@ func (v *victim) start(t *testing.T) {
 	t.Helper()
 	v.log = new(testkit.Buffer)
 	v.process = exec.Command(v.program, "run", "--config", v.config)
-	v.process.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, kills) })
+	v.process.Env = slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "FACERECD_") })
 	v.process.Stdout, v.process.Stderr = v.log, v.log
 	if err := v.process.Start(); err != nil {
 		t.Fatal(err)
