@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"facerecd/daemon/homeassistant"
@@ -239,6 +240,13 @@ func (d *Daemon) buildAnnouncer(p *parts) error {
 		}
 	}
 	p.units.changed = p.announcer.change
+	p.roster.Topics = func(id string) int {
+		n := p.sightings.topics(id)
+		if described := func(h homeassistant.Person) bool { return h.ID == id }; !p.announcer.Off && slices.ContainsFunc(p.roster.described(), described) {
+			n++ // the discovery has their entities
+		}
+		return n
+	}
 	p.roster.OnNames = func() {
 		p.sightings.change()
 		p.announcer.change()

@@ -33,7 +33,8 @@ func TestWhoIsDeletedInViewIsNamedNoMore(t *testing.T) {
 
 	receipt, err := r.Delete(t.Context(), e.Person.ID)
 	deleted := time.Now()
-	if err != nil || receipt.Person != e.Person.ID || receipt.Templates != 2 || receipt.History < 1 || !receipt.Purged {
+	if err != nil || receipt.Person != e.Person.ID || receipt.Templates != 2 || receipt.History < 1 || !receipt.Purged ||
+		receipt.Topics != 3 || receipt.Fleet != 0 { // their own, the camera's present, and the discovery
 		t.Errorf("receipt %+v, %v", receipt, err)
 	}
 	w.presence(t, func(p presence) bool { return len(p.People) == 0 })

@@ -24,6 +24,8 @@ type Roster struct {
 	// OnChange, when set, is told of each person who was changed
 	// here, one after the other. It must not block.
 	OnChange func(store.Mark)
+	// Topics, when set, is how many retained topics are about a person.
+	Topics func(id string) int
 	// OnNames, when set, is called after somebody came, went or has another name,
 	// whoever changed that. It must not block.
 	OnNames func()
@@ -336,6 +338,10 @@ func (r *Roster) Edit(_ context.Context, id string, e match.Edit) (match.Person,
 func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
 	r.change.Lock()
 	defer r.change.Unlock()
+	topics := 0
+	if r.Topics != nil { // as long as there are any
+		topics = r.Topics(id)
+	}
 	receipts, err := r.erase(id)
 	if err != nil {
 		return api.Receipt{}, apiError(err)
@@ -343,7 +349,14 @@ func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
 	receipt := receipts[0]
 	r.remove(id)
 	r.changed(id)
-	return api.Receipt(receipt), nil
+	fleet := 0
+	if r.OnChange != nil {
+		fleet = 1
+	}
+	return api.Receipt{
+		Person: receipt.Person, Templates: receipt.Templates, Crops: receipt.Crops, History: receipt.History, Pictures: receipt.Pictures,
+		Alike: receipt.Alike, Strangers: receipt.Strangers, Queued: receipt.Queued, Topics: topics, Fleet: fleet, Purged: receipt.Purged,
+	}, nil
 }
 
 // apiError puts the store's answers into the words of the HTTP port.

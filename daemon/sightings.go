@@ -157,6 +157,22 @@ func (s *sightings) retained(topic string) {
 	}
 }
 
+// topics is how many retained topics of the sightings are about a person: their
+// own, and those of cameras that have them in view.
+func (s *sightings) topics(id string) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.people[id] != nil {
+		n++
+	}
+	for _, inView := range s.inView {
+		if slices.Contains(inView, id) {
+			n++
+		}
+	}
+	return n
+}
+
 // view is told who is in view of a camera.
 func (s *sightings) view(p mqtt.Present) {
 	s.mu.Lock()

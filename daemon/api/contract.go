@@ -102,6 +102,8 @@ type Receipt struct {
 	Alike     int    `json:"alike"`     // other events that lost embedding and picture, as their face is like this one
 	Strangers int    `json:"strangers"` // strangers deleted who looked like the person
 	Queued    int    `json:"queued"`    // events that wait to be published, and go out without the person
+	Topics    int    `json:"topics"`    // retained MQTT topics from which they are taken; while the broker is away, when it is back
+	Fleet     int    `json:"fleet"`     // records of the fleet that become a mark of the deletion, likewise: 1, or 0 without a fleet
 	Purged    bool   `json:"purged"`    // no file holds any of it; false: that is still being seen to
 }
 

@@ -177,6 +177,12 @@ func (c peopleForgetCmd) Run(w *world) error {
 	if receipt.Alike > 0 {
 		fmt.Fprintf(w.stdout, "%d other events have a face like this one, and lost what was kept of it\n", receipt.Alike)
 	}
+	if receipt.Topics > 0 {
+		fmt.Fprintf(w.stdout, "%d retained MQTT topics lose them, at the latest when the broker is back\n", receipt.Topics)
+	}
+	if receipt.Fleet > 0 {
+		fmt.Fprintln(w.stdout, "The other devices of the fleet forget them, at the latest when they are back")
+	}
 	if !receipt.Purged {
 		fmt.Fprintln(w.stdout, "The store's files could not be rewritten yet; the daemon tries again, see its log.")
 	}

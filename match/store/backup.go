@@ -155,7 +155,7 @@ func (a *ArchiveWriter) AddPerson(p match.Person, templates []match.Template) er
 // People reads the rest of an archive, and returns the people and their
 // templates, without crops, in the order of their ids.
 func (a *ArchiveReader) People() (people []match.Person, templates []match.Template, err error) {
-	err = a.each(func(key, value []byte) (err error) {
+	err = a.Each(func(key, value []byte) (err error) {
 		switch prefix, id := cutPrefix(key); prefix {
 		case personPrefix:
 			var p match.Person
@@ -174,7 +174,7 @@ func (a *ArchiveReader) People() (people []match.Person, templates []match.Templ
 
 // Count reads the rest of an archive, and counts people and templates.
 func (a *ArchiveReader) Count() (people, templates int, err error) {
-	err = a.each(func(key, _ []byte) error {
+	err = a.Each(func(key, _ []byte) error {
 		switch prefix, _ := cutPrefix(key); prefix {
 		case personPrefix:
 			people++
@@ -186,7 +186,9 @@ func (a *ArchiveReader) Count() (people, templates int, err error) {
 	return people, templates, err
 }
 
-func (a *ArchiveReader) each(use func(key, value []byte) error) error {
+// Each calls use with each record of the rest of an archive, as it is in the store
+// (see docs/backup.md), until use returns an error. What use gets is its own.
+func (a *ArchiveReader) Each(use func(key, value []byte) error) error {
 	for {
 		key, value, err := a.next()
 		switch {

@@ -83,6 +83,8 @@ export default {
   "receipt.alike": "Events with a face like this one, of which the face was deleted",
   "receipt.strangers": "Unknown faces like this one",
   "receipt.queued": "Events that go out without the name",
+  "receipt.topics": "MQTT topics that lose the name",
+  "receipt.fleet": "Records of the fleet that become a mark of the deletion",
   "receipt.purged": "No file of this device holds any of it any more.",
   "receipt.purging": "The files are still being rewritten, so that none of it remains in them.",
 

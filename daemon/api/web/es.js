@@ -83,6 +83,8 @@ export default {
   "receipt.alike": "Eventos con una cara como esta, de los que se borró la cara",
   "receipt.strangers": "Caras desconocidas como esta",
   "receipt.queued": "Eventos que salen sin el nombre",
+  "receipt.topics": "Temas MQTT que pierden el nombre",
+  "receipt.fleet": "Registros de la flota que pasan a ser una marca del borrado",
   "receipt.purged": "Ningún archivo de este dispositivo conserva nada de ello.",
   "receipt.purging": "Los archivos aún se están reescribiendo, para que no quede nada en ellos.",
 
