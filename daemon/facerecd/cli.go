@@ -36,6 +36,8 @@ type cli struct {
 	Fleet         fleetCmd         `cmd:"" help:"Share people with other devices."`
 	Backup        backupCmd        `cmd:"" help:"Write everybody who is enrolled into one file."`
 	Restore       restoreCmd       `cmd:"" help:"Take a backup in."`
+	Export        exportCmd        `cmd:"" help:"Write people and embeddings for other programs, as JSON or CSV."`
+	Import        importCmd        `cmd:"" help:"Take in people: an export, embeddings as CSV, or folders of photos, also Frigate's and Double Take's."`
 	Events        eventsCmd        `cmd:"" help:"List what was seen."`
 	Seen          seenCmd          `cmd:"" help:"Say when the face of a photo was seen."`
 	Watch         watchCmd         `cmd:"" help:"Print who is recognised, as it happens."`
