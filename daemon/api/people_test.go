@@ -44,8 +44,8 @@ func TestAnswers(t *testing.T) {
 		"notify":            {patch("/api/v1/people/"+id(1), `{"notify":false}`), false, strings.Replace(person("Ana"), "true", "false", 1)},
 		"rename and notify": {patch("/api/v1/people/"+id(1), `{"notify":false,"name":"Ana "}`), false, strings.Replace(person("Ana"), "true", "false", 1)},
 		"rename":            {patch("/api/v1/people/"+id(1), `{"name":" Ana María "}`), false, person("Ana María")},
-		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"strangers":0,"queued":0,"purged":true}`, id(1))},
-		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"strangers":0,"queued":0,"purged":true}`, id(1))},
+		"delete":            {request{method: "DELETE", path: "/api/v1/people/" + id(1)}, false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"strangers":0,"queued":0,"topics":0,"fleet":0,"purged":true}`, id(1))},
+		"own page's delete": {withHeader(request{method: "DELETE", path: "/api/v1/people/" + id(1)}, "Origin", "http://127.0.0.1:4000"), false, fmt.Sprintf(`{"person":%q,"templates":2,"crops":0,"history":1,"pictures":0,"alike":0,"strangers":0,"queued":0,"topics":0,"fleet":0,"purged":true}`, id(1))},
 
 		"people of a name": {get("/api/v1/people?q=An"), false, `{"people":[` + person("Ana") + `]}`},
 		"nobody's name":    {get("/api/v1/people?q=x"), false, `{"people":[]}`},
