@@ -73,6 +73,7 @@ func (r *Roster) Load() error {
 	r.mu.Lock()
 	r.names, r.ids, r.silent = names, ids, silent
 	r.mu.Unlock()
+	r.Store.Settle()
 	return nil
 }
 
@@ -179,6 +180,9 @@ func (r *Roster) counted(p match.Person) match.Person {
 
 // Stale lists the templates of other model packs, without their vectors.
 func (r *Roster) Stale() ([]match.Template, error) {
+	if r.Gallery.Foreign() == 0 {
+		return nil, nil // without reading everything
+	}
 	var all []match.Template
 	err := r.Store.Templates(func(t match.Template) error {
 		if t.Model != r.Gallery.Model() {
@@ -274,8 +278,9 @@ func (r *Roster) changed(id string) {
 // List implements api.People.
 func (r *Roster) List(_ context.Context, which api.Selection) ([]match.Person, error) {
 	if which == (api.Selection{}) {
-		people, err := r.Store.People()
+		people, err := r.Store.Names()
 		for i := range people {
+			people[i].Templates = r.Gallery.LenOf(people[i].ID)
 			people[i] = r.counted(people[i])
 		}
 		return people, err
@@ -343,7 +348,9 @@ func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
 		topics = r.Topics(id)
 	}
 	receipts, err := r.erase(id)
-	if err != nil {
+	if errors.Is(err, store.ErrInvalid) { // nobody can have such an id
+		return api.Receipt{}, fmt.Errorf("%w: %w", api.ErrPersonNotFound, err)
+	} else if err != nil {
 		return api.Receipt{}, apiError(err)
 	}
 	receipt := receipts[0]

@@ -13,23 +13,17 @@ import (
 // by side, and a change waits for those under way (a few milliseconds; some tens
 // during a LeaveOneOut).
 //
-// Templates are rows of one contiguous matrix, because a scan in memory order
-// is what makes an exact search over 100,000 of them cheap enough to need no
-// approximate index.
+// Templates are rows of a matrix, because a scan in memory order is what makes an
+// exact search over 100,000 of them cheap enough to need no approximate index.
+// The matrix is in blocks: it grows without being copied, which would take as much
+// memory again.
 type Gallery struct {
 	model string
 	size  int
 
-	mu      sync.RWMutex
-	vectors []float32             // one unit vector after the other
-	rows    []int32               // per vector, an index into people
-	ids     []string              // per vector, Template.ID
-	people  []string              // person ids by slot; a removed person's slot is used again
-	slots   map[string]int        // person id -> index into people
-	free    []int                 // slots without a person
-	foreign map[string]int        // person id -> templates of other models
-	moves   int                   // how often vectors have changed their places
-	not     map[int32][][]float32 // slot -> unit vectors of faces that are not the person's
+	mu    sync.RWMutex
+	moves int // how often vectors have changed their places
+	contents
 }
 
 // Candidate is a person and how well the probe fits: the cosine of the best of
@@ -48,7 +42,7 @@ type Ranking struct {
 // NewGallery makes an empty gallery for the vectors of a model, each of which
 // has size elements.
 func NewGallery(model string, size int) *Gallery {
-	return &Gallery{model: model, size: size, slots: make(map[string]int), foreign: make(map[string]int), not: make(map[int32][][]float32)}
+	return &Gallery{model: model, size: size, contents: newContents()}
 }
 
 // Add puts copies of the templates into the gallery, normalised to length 1;
@@ -76,9 +70,10 @@ func (g *Gallery) Add(templates ...Template) error {
 			continue
 		}
 		slot := g.slot(t.Person)
+		g.counts[slot]++
 		g.rows = append(g.rows, int32(slot))
 		g.ids = append(g.ids, t.ID)
-		g.vectors = append(g.vectors, units[i]...)
+		copy(g.newRow(), units[i])
 	}
 	return nil
 }
@@ -135,14 +130,13 @@ func (g *Gallery) against(slot int32, probe []float32) float32 {
 	return worst
 }
 
-// Grow makes room for n more templates of the gallery's model, so that a large
-// gallery is filled without copying, and needs no memory beyond its own.
+// Grow makes room for the notes on n more templates of the gallery's model, so
+// that a large gallery is filled without copying those.
 func (g *Gallery) Grow(n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.rows = slices.Grow(g.rows, n)
 	g.ids = slices.Grow(g.ids, n)
-	g.vectors = slices.Grow(g.vectors, n*g.size)
 }
 
 // Become gives the gallery at once what another one of its model holds, which is
@@ -152,33 +146,10 @@ func (g *Gallery) Become(other *Gallery) {
 	defer g.mu.Unlock()
 	other.mu.Lock()
 	defer other.mu.Unlock()
-	clear(g.vectors)
-	g.vectors, g.rows, g.ids, g.people, g.slots = other.vectors, other.rows, other.ids, other.people, other.slots
-	for _, rejected := range g.not {
-		for _, v := range rejected {
-			clear(v)
-		}
-	}
-	g.free, g.foreign, g.not = other.free, other.foreign, other.not
+	g.erase()
+	g.contents, other.contents = other.contents, newContents()
 	g.moves++
-	other.vectors, other.rows, other.ids, other.people, other.free = nil, nil, nil, nil, nil
-	other.slots, other.foreign, other.not = make(map[string]int), make(map[string]int), make(map[int32][][]float32)
-}
-
-// slot finds or makes the person's place in people.
-func (g *Gallery) slot(id string) int {
-	if s, ok := g.slots[id]; ok {
-		return s
-	}
-	s := len(g.people)
-	if n := len(g.free); n > 0 {
-		s, g.free = g.free[n-1], g.free[:n-1]
-		g.people[s] = id
-	} else {
-		g.people = append(g.people, id)
-	}
-	g.slots[id] = s
-	return s
+	other.moves++
 }
 
 // RemovePerson forgets every template of a person and says how many there were,
@@ -204,21 +175,19 @@ func (g *Gallery) RemovePerson(id string) int {
 		g.rows[i], g.ids[i] = g.rows[last], g.ids[last]
 		g.ids[last] = ""
 		g.rows, g.ids = g.rows[:last], g.ids[:last]
-		g.vectors = g.vectors[:last*g.size]
 		removed++
 	}
+	g.shrink()
 	g.moves++
 	for _, v := range g.not[int32(slot)] {
 		clear(v)
 	}
 	delete(g.not, int32(slot))
 	delete(g.slots, id)
-	g.people[slot] = ""
+	g.people[slot], g.counts[slot] = "", 0
 	g.free = append(g.free, slot)
 	return removed
 }
-
-func (g *Gallery) row(i int) []float32 { return g.vectors[i*g.size : (i+1)*g.size] }
 
 // Model is the id of the model whose templates are compared.
 func (g *Gallery) Model() string { return g.model }
@@ -249,6 +218,17 @@ func (g *Gallery) Foreign() int {
 	n := 0
 	for _, c := range g.foreign {
 		n += c
+	}
+	return n
+}
+
+// LenOf is how many templates of a person there are, Foreign ones included.
+func (g *Gallery) LenOf(person string) int {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	n := g.foreign[person]
+	if slot, ok := g.slots[person]; ok {
+		n += g.counts[slot]
 	}
 	return n
 }
@@ -298,20 +278,25 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	defer g.mu.RUnlock()
 	best, second := int32(-1), int32(-1)
 	bestScore, secondScore := float32(math.Inf(-1)), float32(math.Inf(-1))
-	for i, who := range g.rows {
-		score := dot(g.row(i), p)
-		switch {
-		case score <= secondScore:
-		case len(g.not) > 0 && score < g.against(who, p):
-		case who == best:
-			bestScore = max(bestScore, score)
-		case score > bestScore:
-			second, secondScore = best, bestScore
-			best, bestScore = who, score
-		default:
-			second, secondScore = who, score
+	for from := 0; from < len(g.rows); from += blockRows { // row would divide for each
+		vectors := g.blocks[from/blockRows]
+		for _, who := range g.rows[from:min(from+blockRows, len(g.rows))] {
+			score := dot(vectors[:g.size], p)
+			vectors = vectors[g.size:]
+			switch {
+			case score <= secondScore:
+			case len(g.not) > 0 && score < g.against(who, p):
+			case who == best:
+				bestScore = max(bestScore, score)
+			case score > bestScore:
+				second, secondScore = best, bestScore
+				best, bestScore = who, score
+			default:
+				second, secondScore = who, score
+			}
 		}
 	}
+
 	return Ranking{Best: g.candidate(best, bestScore), Second: g.candidate(second, secondScore)}
 }
 

@@ -98,6 +98,9 @@ func TestTemplatesOfAnotherModelAreCountedAndNeverCompared(t *testing.T) {
 	if ana, bo := g.ForeignOf("ana"), g.ForeignOf("bo"); ana != 2 || bo != 0 {
 		t.Errorf("foreign: %d of ana's and %d of bo's; want 2, 0", ana, bo)
 	}
+	if ana, bo := g.LenOf("ana"), g.LenOf("bo"); ana != 2 || bo != 1 {
+		t.Errorf("%d templates of ana's and %d of bo's; want 2, 1", ana, bo)
+	}
 	if g.Foreign() != 2 || g.Len() != 1 || g.People() != 1 {
 		t.Errorf("foreign %d, templates %d, people %d; want 2, 1, 1", g.Foreign(), g.Len(), g.People())
 	}
@@ -134,7 +137,7 @@ func TestRemovePersonLeavesNoNumberInMemory(t *testing.T) {
 	if n := g.RemovePerson("ana"); n != 2 {
 		t.Errorf("removed %d, want 2", n)
 	}
-	for i, x := range g.vectors[:cap(g.vectors)][len(g.vectors):] {
+	for i, x := range g.blocks[0][len(g.rows)*g.size:] {
 		if x != 0 {
 			t.Errorf("number %v left behind the matrix at %d", x, i)
 		}
@@ -176,6 +179,9 @@ func TestSearchAgreesWithAPlainSearch(t *testing.T) {
 				math.Abs(float64(got.Best.Score-want.Best.Score)) > 1e-5 ||
 				math.Abs(float64(got.Second.Score-want.Second.Score)) > 1e-5 {
 				t.Fatalf("got %v, want %v", got, want)
+			}
+			if n := g.LenOf(who); n != len(kept[who]) {
+				t.Fatalf("%d templates of %s, want %d", n, who, len(kept[who]))
 			}
 			if g.People() != len(kept) {
 				t.Fatalf("people %d, want %d", g.People(), len(kept))
@@ -238,17 +244,34 @@ func TestGalleryIsSafeForConcurrentUse(t *testing.T) {
 	}
 }
 
-func TestGrowMakesRoomForAllThatIsAdded(t *testing.T) {
-	g := gallery(t, 2, template("ana", 1, 0))
-	g.Grow(100)
-	start := &g.vectors[0]
-	for range 100 {
-		if err := g.Add(template("bo", 0, 1)); err != nil {
+func TestAGalleryGrowsAndShrinksInBlocks(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	g := NewGallery("m", 4)
+	g.Grow(3 * blockRows)
+	vectors := make([][]float32, 3*blockRows+1)
+	for i := range vectors {
+		vectors[i] = gaussian(r, 4)
+		who := []string{"ana", "bo"}[i%2]
+		if err := g.Add(Template{ID: fmt.Sprint(i), Person: who, Model: "m", Vector: vectors[i]}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if start != &g.vectors[0] || g.Len() != 101 {
-		t.Errorf("the matrix moved, or %d templates are in it", g.Len())
+	if len(g.blocks) != 4 || g.Len() != len(vectors) {
+		t.Errorf("%d blocks for %d templates", len(g.blocks), g.Len())
+	}
+	for i, v := range vectors {
+		if got := g.Search(v).Best; got.Person != []string{"ana", "bo"}[i%2] || got.Score < 0.99999 {
+			t.Fatalf("template %d: %v", i, got)
+		}
+	}
+	g.RemovePerson("ana")
+	if len(g.blocks) > 3 {
+		t.Errorf("%d blocks for %d templates", len(g.blocks), g.Len())
+	}
+	for i := 1; i < len(vectors); i += 2 {
+		if got := g.Search(vectors[i]).Best; got.Person != "bo" || got.Score < 0.99999 {
+			t.Fatalf("template %d, when ana is gone: %v", i, got)
+		}
 	}
 }
 
@@ -268,5 +291,26 @@ func TestDuplicateKnowsTheSamePictureAgain(t *testing.T) {
 	}
 	if Duplicate(a, a[:10]) || Duplicate(make([]float32, 192), make([]float32, 192)) {
 		t.Error("vectors that cannot be compared are duplicates")
+	}
+}
+
+func TestAGalleryBecomesAnother(t *testing.T) {
+	g := gallery(t, 2, template("ana", 1, 0))
+	old := g.blocks[0]
+	fresh := gallery(t, 2, template("bo", 0, 1), template("bo", 0.6, 0.8), template("cy", -1, 0))
+	g.Become(fresh)
+	if g.Len() != 3 || g.People() != 2 || g.LenOf("bo") != 2 || g.LenOf("ana") != 0 {
+		t.Errorf("%d templates of %d people, %d of bo's and %d of ana's", g.Len(), g.People(), g.LenOf("bo"), g.LenOf("ana"))
+	}
+	if got := g.Search([]float32{1, 0}); got.Best.Person != "bo" || got.Second.Person != "cy" {
+		t.Errorf("ranking %v", got)
+	}
+	for _, x := range old {
+		if x != 0 {
+			t.Fatal("what it held is still in memory")
+		}
+	}
+	if err := fresh.Add(template("dee", 1, 0)); err != nil || fresh.Len() != 1 || fresh.Search([]float32{1, 0}).Best.Person != "dee" || g.LenOf("dee") != 0 {
+		t.Errorf("the other one: %d templates, %v", fresh.Len(), err)
 	}
 }

@@ -148,7 +148,7 @@ func (l *leaveOneOut) step() {
 				continue
 			}
 			score := dot(l.g.row(r), l.g.row(t.row))
-			if score < t.floor || slot == t.slot {
+			if score < t.floor || slot == t.slot || len(l.g.not) > 0 && score < l.g.against(slot, l.g.row(t.row)) {
 				continue
 			}
 			l.pair(t.slot, slot, score)
@@ -214,9 +214,13 @@ func (l *leaveOneOut) leave() (all []left) {
 
 // others compares a template with its person's others.
 func (l *leaveOneOut) others(t *left, all []left) {
+	rejected := l.g.against(t.slot, l.g.row(t.row))
 	for _, o := range all {
-		if o.slot == t.slot && o.row != t.row {
-			t.own = max(t.own, clip(dot(l.g.row(t.row), l.g.row(o.row))))
+		if o.slot != t.slot || o.row == t.row {
+			continue
+		}
+		if score := dot(l.g.row(t.row), l.g.row(o.row)); score >= rejected {
+			t.own = max(t.own, clip(score))
 		}
 	}
 	t.floor = l.policy.Threshold

@@ -211,6 +211,27 @@ func TestLeaveOneOutAgreesWithAPlainOne(t *testing.T) {
 	})
 }
 
+func TestLeaveOneOutHeedsWhatWasRejected(t *testing.T) {
+	g := gallery(t, 2, at("ana", "a1", 0), at("ana", "a2", 10), at("ana", "a3", 5), at("bo", "b1", 50), at("bo", "b2", 55), at("bo", "b3", 58))
+	if err := g.Reject(at("bo", "n1", 5)); err != nil { // that is not bo
+		t.Fatal(err)
+	}
+	if err := g.Reject(at("ana", "n2", 52)); err != nil { // nor this ana
+		t.Fatal(err)
+	}
+	c, err := g.LeaveOneOut(t.Context(), plane)
+	if err != nil || len(c.Confusable) != 0 || len(c.Missed) != 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if err := g.Reject(at("ana", "n3", 5)); err != nil { // which is ana
+		t.Fatal(err)
+	}
+	c, err = g.LeaveOneOut(t.Context(), plane)
+	if err != nil || len(c.Missed) != 1 || c.Missed[0].Person != "ana" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestLeaveOneOutEndsInTime(t *testing.T) {
 	g := gallery(t, 2, at("ana", "a1", 0), at("bo", "b1", 90))
 	done, cancel := context.WithCancel(t.Context())

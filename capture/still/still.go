@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"image/draw"
 	stdjpeg "image/jpeg"
 	"image/png"
@@ -24,7 +25,7 @@ const (
 // Limits bounds what a picture may cost. 0 stands for the default.
 type Limits struct {
 	MaxBytes  int // of the file
-	MaxPixels int // width x height
+	MaxPixels int // width x height; half as many with 16 bits a colour
 }
 
 // maxScans bounds the passes that a progressive JPEG makes over all of its
@@ -96,10 +97,14 @@ func Decode(data []byte, limits Limits) (image.Image, error) {
 	if config.Width < 1 || config.Height < 1 {
 		return nil, damaged(data, errors.New("it has no pixels"))
 	}
+	deep := ""
+	if config.ColorModel == color.RGBA64Model || config.ColorModel == color.NRGBA64Model {
+		maxPixels, deep = maxPixels/2, " for 16 bits a colour" // they take twice the memory
+	}
 	if config.Width > maxPixels/config.Height {
 		return nil, &Error{Code: TooManyPixels, Text: fmt.Sprintf(
-			"the picture is %dx%d pixels, more than the %d megapixels allowed: send a smaller one",
-			config.Width, config.Height, maxPixels/1_000_000)}
+			"the picture is %dx%d pixels, more than the %d megapixels allowed%s: send a smaller one",
+			config.Width, config.Height, maxPixels/1_000_000, deep)}
 	}
 	img, err := decode(data, config)
 	if err != nil {

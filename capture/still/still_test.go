@@ -81,6 +81,17 @@ func hugePNG(t testing.TB) []byte {
 	return data
 }
 
+// deepPNG says that it is 5000x6000 pixels of 16 bits a colour.
+func deepPNG() []byte {
+	var b bytes.Buffer
+	_ = png.Encode(&b, image.NewNRGBA64(image.Rect(0, 0, 4, 4)))
+	data := b.Bytes()
+	binary.BigEndian.PutUint32(data[16:], 5000)
+	binary.BigEndian.PutUint32(data[20:], 6000)
+	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
+	return data
+}
+
 func TestDecodeRefusesWithAReasonAndARemedy(t *testing.T) {
 	photo, drawing := asJPEG(t, scene(64, 48)), asPNG(t, scene(64, 48))
 	badPNG := slices.Clone(drawing)
@@ -100,6 +111,7 @@ func TestDecodeRefusesWithAReasonAndARemedy(t *testing.T) {
 		{"too many bytes", photo, still.Limits{MaxBytes: 1 << 10}, still.TooLargeBytes, fmt.Sprintf("the picture is %.1f MiB, more than the 0.0 MiB allowed: send a smaller one", float64(len(photo))/(1<<20))},
 		{"17 MiB", make([]byte, 17<<20), still.Limits{}, still.TooLargeBytes, "the picture is 17 MiB, more than the 16 MiB allowed: send a smaller one"},
 		{"60-megapixel JPEG header", hugeJPEG(t), still.Limits{}, still.TooManyPixels, "the picture is 6000x10000 pixels, more than the 50 megapixels allowed: send a smaller one"},
+		{"30-megapixel PNG header of 16 bits", deepPNG(), still.Limits{}, still.TooManyPixels, "the picture is 5000x6000 pixels, more than the 25 megapixels allowed for 16 bits a colour: send a smaller one"},
 		{"60-megapixel PNG header", hugePNG(t), still.Limits{}, still.TooManyPixels, "the picture is 6000x10000 pixels, more than the 50 megapixels allowed: send a smaller one"},
 		{"JPEG start marker", photo[:2], still.Limits{}, still.Truncated, "the picture is cut short: send the whole file again"},
 		{"JPEG header cut", photo[:300], still.Limits{}, still.Truncated, "the picture is cut short: send the whole file again"},

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -59,9 +60,24 @@ func (c runCmd) Run(w *world) error {
 		debug.SetMemoryLimit(limit)
 	}
 	d.OnReady = func(broker string) {
+		saveMemory(w.env)
 		d.Log.Info("facerecd is ready", "version", version, "http", cfg.HTTP.Listen, "broker", broker)
 	}
 	return d.Run(w.ctx)
+}
+
+// saveMemory lets garbage be collected when there are some megabytes of it, not
+// when there is as much as of what is in use: with thousands of people that is a
+// matrix, which costs nothing to look through. The environment's GOGC wins.
+func saveMemory(env []string) {
+	if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
+		return
+	}
+	const garbage = 6 << 20
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	debug.SetGCPercent(int(min(max(100*garbage/m.HeapAlloc, 10), 100)))
+	debug.FreeOSMemory() // what it took to get ready
 }
 
 // demo runs without a configuration file, on photos that make run has fetched.

@@ -47,6 +47,7 @@ func (s *Store) compact() error {
 	if err := s.rewrite(); err != nil {
 		return fmt.Errorf("compact store: %w", explain(err))
 	}
+	s.Settle()
 	return nil
 }
 

@@ -222,7 +222,7 @@ func decodePerson(id string, value []byte) (match.Person, error) {
 }
 
 // People returns everybody, in the order of their ids, which for ULIDs is that
-// of their enrolment.
+// of their enrolment. It reads all of the store to count the templates.
 func (s *Store) People() ([]match.Person, error) {
 	var people []match.Person
 	err := s.view(func(txn *badger.Txn) error {
@@ -231,24 +231,41 @@ func (s *Store) People() ([]match.Person, error) {
 			person, _ := splitTemplateKey(item.Key())
 			templates[person]++
 		}
-		for item := range values(txn, personPrefix, []byte(personPrefix)) {
-			id := strings.TrimPrefix(string(item.Key()), personPrefix)
-			err := item.Value(func(value []byte) error {
-				p, err := decodePerson(id, value)
-				p.Templates = templates[id]
-				people = append(people, p)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return eachPerson(txn, func(p match.Person) {
+			p.Templates = templates[p.ID]
+			people = append(people, p)
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list people: %w", err)
 	}
 	return people, nil
+}
+
+// Names is People for who does not want the templates counted.
+func (s *Store) Names() (people []match.Person, err error) {
+	err = s.view(func(txn *badger.Txn) error {
+		return eachPerson(txn, func(p match.Person) { people = append(people, p) })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list people: %w", err)
+	}
+	return people, nil
+}
+
+func eachPerson(txn *badger.Txn, yield func(match.Person)) error {
+	for item := range values(txn, personPrefix, []byte(personPrefix)) {
+		id := strings.TrimPrefix(string(item.Key()), personPrefix)
+		err := item.Value(func(value []byte) error {
+			p, err := decodePerson(id, value)
+			yield(p)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Person returns one person, or ErrNotFound.
@@ -357,5 +374,5 @@ func (s *Store) templates(of string, yield func(match.Template) error) error {
 
 func splitTemplateKey(key []byte) (person, id string) {
 	person, id, _ = strings.Cut(strings.TrimPrefix(string(key), templatePrefix), "/")
-	return person, id
+	return person, strings.Clone(id) // who keeps it does not keep the key
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -212,8 +213,19 @@ func (s *Store) tidy() error {
 	errs = append(errs, err)
 	if residue || leftover {
 		errs = append(errs, s.compact())
+	} else {
+		s.Settle() // as compact does
 	}
 	return errors.Join(errs...)
+}
+
+// Settle gives back the memory that it took to read or rewrite everything: the
+// heap's garbage, and the tables' pages. It costs a garbage collection.
+func (s *Store) Settle() {
+	if err := pageOut(s.dir); err != nil {
+		s.log.Debug("cannot give back the tables' pages", "err", err)
+	}
+	debug.FreeOSMemory()
 }
 
 // Close writes what is in memory to the disk and frees the directory. It waits
