@@ -223,7 +223,7 @@ func TestLeaveOneOutHeedsWhatWasRejected(t *testing.T) {
 	if err != nil || len(c.Confusable) != 0 || len(c.Missed) != 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if err := g.Reject(at("ana", "n3", 5)); err != nil { // which is ana
+	if err := g.Reject(at("ana", "n3", 1), at("ana", "n4", 5), at("ana", "n5", 9)); err != nil { // which is ana
 		t.Fatal(err)
 	}
 	c, err = g.LeaveOneOut(t.Context(), plane)
