@@ -71,12 +71,15 @@ function card(camera, signal) {
         continue;
       }
       try {
-        paint(await places.use(() => api.picture(api.query(api.address('cameras', now.slug, 'snapshot.jpg'), {overlay: 'boxes,names'}), signal)));
+        const picture = await places.use(() => api.picture(api.query(api.address('cameras', now.slug, 'snapshot.jpg'), {overlay: 'boxes,names'}), signal));
+        if (!playing()) continue;
+        paint(picture);
         hint.textContent = '';
         await sleep(100, signal);
       } catch (error) {
         if (signal.aborted) return;
-        hint.textContent = explain(error);
+        paint(null); // an old picture must not pass for a live one
+        if (playing()) hint.textContent = explain(error);
         await sleep(2000, signal);
       }
     }
@@ -89,7 +92,7 @@ function card(camera, signal) {
       badge.replaceChildren(cameraState(now));
       if (now.width) [img.width, img.height] = [now.width, now.height];
       if (!playing()) {
-        paint(null); // an old picture must not pass for a live one
+        paint(null);
         hint.textContent = now.state === 'off' ? t('live.off') : now.hint;
       }
     },
