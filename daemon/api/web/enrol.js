@@ -19,7 +19,7 @@ export async function show(page, {signal, parameters}) {
 
   page.append(h('p', {}, t('enrol.intro')), field(t('name'), name), h('div', {class: 'cards'}, h('div', {class: 'card'}, upload)), result);
   const {cameras} = await api.get(api.address('cameras'), signal);
-  const usable = cameras.filter((camera) => camera.state === 'streaming');
+  const usable = cameras.filter((camera) => ['starting', 'streaming'].includes(camera.state));
   if (usable.length) page.querySelector('.cards').append(byCamera(usable, name, (pictures) => register(name.value, pictures, result), signal));
 }
 
