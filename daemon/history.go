@@ -90,6 +90,12 @@ func (h *History) Reject(ctx context.Context, id string) (event.Past, error) {
 	if e.Person == nil {
 		return e, api.ErrNobody
 	}
+	if roster := h.Faces.Roster; e.Embedding != nil && e.Model == roster.Gallery.Model() {
+		// Who is no more, or another by now, is not mistaken for anybody.
+		if err := roster.Reject(e.Person.ID, e.Embedding); err != nil && !errors.Is(err, api.ErrPersonNotFound) {
+			return e, err
+		}
+	}
 	if err := h.name(ctx, e, nil); err != nil {
 		return e, err
 	}
@@ -105,6 +111,9 @@ func (h *History) name(ctx context.Context, e event.Past, who *event.Person) err
 			return false
 		}
 		other.Name(who)
+		if who != nil {
+			other.Stranger = nil
+		}
 		return true
 	})
 	if errors.Is(err, store.ErrForgotten) {

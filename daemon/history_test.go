@@ -222,6 +222,16 @@ func TestAnEventLosesWhoWasNotThere(t *testing.T) {
 	if _, err := r.RejectEvent(ctx, wrong.ID); refusal(t, err).Code != api.CodeNoPerson {
 		t.Errorf("once more: %v", err)
 	}
+	// The same face comes again, and is not taken for his.
+	if err := r.SwitchCamera("door", true); err != nil {
+		t.Fatal(err)
+	}
+	if again := r.found(t, event.Filter{Type: event.Unknown}); again.Person != nil || again.Track == wrong.Track {
+		t.Errorf("again: %+v", again)
+	}
+	if all, err := r.Events(ctx, event.Filter{Person: e.Person.ID}, "", 10); err != nil || len(all) != 0 {
+		t.Errorf("he is recognised again: %+v, %v", all, err)
+	}
 	if _, err := r.EnrollEvent(ctx, left.ID, "Ana", false); refusal(t, err).Code != api.CodeNoEmbedding {
 		t.Errorf("from an event without a face: %v", err)
 	}

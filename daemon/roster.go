@@ -237,7 +237,12 @@ func (r *Roster) erase(ids ...string) ([]store.Receipt, error) {
 	for i := range receipts {
 		receipts[i].Strangers = strangers[i]
 	}
-	return receipts, err
+	// Their faces may have been rejected for others, too.
+	negatives, failed := r.Store.Rejections("")
+	if failed == nil {
+		failed = r.Gallery.RejectOnly(negatives...)
+	}
+	return receipts, errors.Join(err, failed)
 }
 
 // rename takes over what the store has of a person.
@@ -350,20 +355,19 @@ func (r *Roster) Delete(_ context.Context, id string) (api.Receipt, error) {
 	receipts, err := r.erase(id)
 	if errors.Is(err, store.ErrInvalid) { // nobody can have such an id
 		return api.Receipt{}, fmt.Errorf("%w: %w", api.ErrPersonNotFound, err)
-	} else if err != nil {
+	} else if len(receipts) == 0 {
 		return api.Receipt{}, apiError(err)
 	}
-	receipt := receipts[0]
 	r.remove(id)
 	r.changed(id)
-	fleet := 0
+	receipt, fleet := receipts[0], 0
 	if r.OnChange != nil {
 		fleet = 1
 	}
 	return api.Receipt{
 		Person: receipt.Person, Templates: receipt.Templates, Crops: receipt.Crops, History: receipt.History, Pictures: receipt.Pictures,
 		Alike: receipt.Alike, Strangers: receipt.Strangers, Queued: receipt.Queued, Topics: topics, Fleet: fleet, Purged: receipt.Purged,
-	}, nil
+	}, err
 }
 
 // apiError puts the store's answers into the words of the HTTP port.

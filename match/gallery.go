@@ -103,7 +103,12 @@ func (g *Gallery) unit(t Template) ([]float32, error) {
 // they look like it. A probe that is nearer to one of them than to one of the
 // person's own templates is not compared with that template. Those of other
 // models, and of people who have no template that is compared, are left out.
-func (g *Gallery) Reject(negatives ...Template) error {
+func (g *Gallery) Reject(negatives ...Template) error { return g.reject(false, negatives) }
+
+// RejectOnly is Reject, and forgets the negative templates that there were.
+func (g *Gallery) RejectOnly(negatives ...Template) error { return g.reject(true, negatives) }
+
+func (g *Gallery) reject(only bool, negatives []Template) error {
 	units := make([][]float32, len(negatives))
 	for i, t := range negatives {
 		var err error
@@ -113,6 +118,14 @@ func (g *Gallery) Reject(negatives ...Template) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if only {
+		for _, all := range g.not {
+			for _, v := range all {
+				clear(v)
+			}
+		}
+		clear(g.not)
+	}
 	for i, t := range negatives {
 		if slot, ok := g.slots[t.Person]; ok && units[i] != nil {
 			g.not[int32(slot)] = append(g.not[int32(slot)], units[i])

@@ -32,7 +32,8 @@ type Receipt struct {
 // history with their embeddings and pictures; events that wait to be published are
 // rewritten by redact. What else the history keeps of their face, in events that
 // name nobody or somebody else, goes too: embeddings that Options.Alike makes
-// theirs or that, being of another model, cannot be compared, with their pictures.
+// theirs or that, being of another model, cannot be compared, with their pictures;
+// and so do faces that were rejected for somebody else.
 // All of it is one transaction, or nothing with an error. Only when it is too large for one, with
 // thousands of rows, it is a series: its first transaction takes the person and
 // the name, and should the series be interrupted, FinishDeletes completes it.
@@ -237,7 +238,8 @@ func historyChanges(txn *badger.Txn, id string, receipt *Receipt) (changes []cha
 	return changes, own, nil
 }
 
-// alikeChanges are embeddings and pictures of other events with the person's face.
+// alikeChanges are embeddings and pictures of other events with the person's face,
+// and the face where it was rejected for others.
 func (s *Store) alikeChanges(txn *badger.Txn, id string, own map[uint64]bool, receipt *Receipt) ([]change, error) {
 	if s.opts.Alike == nil {
 		return nil, nil
@@ -259,16 +261,22 @@ func (s *Store) alikeChanges(txn *badger.Txn, id string, own map[uint64]bool, re
 	}
 	least := s.opts.Alike()
 	var alike []uint64
+	theirs := func(model string, v []float32) bool {
+		of := templates[model]
+		return of == nil || slices.ContainsFunc(of, func(t []float32) bool { return match.Cosine(t, v) >= least })
+	}
 	err := faces(txn, func(seq uint64, model string, v []float32) {
-		theirs := func(t []float32) bool { return match.Cosine(t, v) >= least }
-		if of := templates[model]; !own[seq] && (of == nil || slices.ContainsFunc(of, theirs)) {
+		if !own[seq] && theirs(model, v) {
 			alike = append(alike, seq)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	var changes []change
+	changes, err := rejectChanges(txn, id, theirs, receipt)
+	if err != nil {
+		return nil, err
+	}
 	for _, seq := range alike {
 		of, err := faceChanges(txn, seq, receipt)
 		if err != nil {
@@ -276,6 +284,28 @@ func (s *Store) alikeChanges(txn *badger.Txn, id string, own map[uint64]bool, re
 		}
 		changes = append(changes, of...)
 		receipt.Alike++
+	}
+	return changes, nil
+}
+
+// rejectChanges are faces of the person of which it was said that they are not
+// somebody else's.
+func rejectChanges(txn *badger.Txn, id string, theirs func(model string, v []float32) bool, receipt *Receipt) (changes []change, err error) {
+	for item := range values(txn, rejectPrefix, []byte(rejectPrefix)) {
+		if bytes.HasPrefix(item.Key(), []byte(rejectPrefix+id+"/")) {
+			continue
+		}
+		err := item.Value(func(record []byte) error {
+			t, err := decodeTemplate(record)
+			if err == nil && theirs(t.Model, t.Vector) {
+				changes = append(changes, change{key: item.KeyCopy(nil)})
+				receipt.Templates++
+			}
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read rejected face: %w", err)
+		}
 	}
 	return changes, nil
 }

@@ -57,13 +57,14 @@ func recordEvent(txn *badger.Txn, l *eventLog, seq uint64, record []byte, f Face
 }
 
 // trimHistory takes n events off the history's old end, and as many more as take
-// up the bytes, but not more than batch.
+// up the bytes, but not more than batch. Run takes their faces out of the files
+// within a day.
 func (s *Store) trimHistory(txn *badger.Txn, l *eventLog, n int, bytes int64) error {
 	if n <= 0 && bytes <= 0 {
 		return nil
 	}
 	var drop [][]byte
-	dropped := 0
+	dropped, faces := 0, 0
 	for item := range scan(txn, badger.IteratorOptions{Prefix: []byte(historyPrefix)}, sequenceKey(historyPrefix, l.oldest)) {
 		seq, size := sequenceOf(item.Key()), item.ValueSize()
 		of, more, err := faceOf(txn, seq)
@@ -71,6 +72,7 @@ func (s *Store) trimHistory(txn *badger.Txn, l *eventLog, n int, bytes int64) er
 			return err
 		}
 		drop = append(append(drop, of...), item.KeyCopy(nil))
+		faces += len(of)
 		size += more
 		l.recorded--
 		l.kept -= size
@@ -78,6 +80,11 @@ func (s *Store) trimHistory(txn *badger.Txn, l *eventLog, n int, bytes int64) er
 		l.oldest = seq + 1
 		if dropped++; dropped == batch || dropped >= n && bytes <= 0 {
 			break
+		}
+	}
+	if faces > 0 {
+		if err := s.markLeftover(txn); err != nil {
+			return err
 		}
 	}
 	return deleteAll(txn, drop)

@@ -159,6 +159,19 @@ func TestHistoryExpiresByTheTimeThatTheStoreWasOpen(t *testing.T) {
 		t.Errorf("waiting: %s", got)
 	}
 	exact(t, s)
+
+	if filesWith(t, s.dir, "portrait-of-E00000") == nil {
+		t.Fatal("no file has what expired; the test proves nothing")
+	}
+	s.opts.MaxHistoryAge = 100 * time.Hour // of the other event
+	s.opened = s.opened.Add(-leftoverPatience)
+	must(t, s.tidy())
+	if files := filesWith(t, s.dir, "portrait-of-E00000"); files != nil {
+		t.Errorf("a day later what expired is in %v", files)
+	}
+	if filesWith(t, s.dir, "portrait-of-E00001") == nil {
+		t.Error("the other event's face is gone as well")
+	}
 }
 
 func TestFindGoesOnWhereAPageEnded(t *testing.T) {
@@ -282,6 +295,9 @@ func TestDeleteTakesTheFaceOutOfOtherEvents(t *testing.T) {
 	ts[0].Vector[9] = 1
 	must(t, s.Enroll(ana(), ts))
 	must(t, s.Enroll(match.Person{ID: "P2", Name: "Bea"}, templates("P2", 2)))
+	for i, v := range [][]float32{towards(0.62), towards(-0.62)} { // of whom it was said that they are not Bea
+		must(t, s.Reject(match.Template{ID: fmt.Sprint("R", i), Person: "P2", Model: model, Vector: v}))
+	}
 	old := seen(5, "", -1)
 	old.Face.Model = "another" // who can tell whose it is?
 	appendAll(t, s, seen(0, "P1", -0.5), seen(1, "", 0.61), seen(2, "P2", 0.9), seen(3, "", -0.61), row(4, ""), old, seen(6, "P2", -0.8))
@@ -293,13 +309,14 @@ func TestDeleteTakesTheFaceOutOfOtherEvents(t *testing.T) {
 	}
 	theirs, others := marks("E00000", "E00001", "E00002", "E00005"), marks("E00003", "E00006")
 	theirs = append(theirs, string(encodeFace(model, towards(0.61))), string(encodeFace(model, towards(0.9))))
+	theirs, others = append(theirs, string(appendVector(nil, towards(0.62)))), append(others, string(appendVector(nil, towards(-0.62))))
 	s = reopen(t, s)
 	for _, m := range slices.Concat(theirs, others) {
 		if filesWith(t, s.dir, m) == nil {
 			t.Fatalf("%q is in no file to begin with; the test proves nothing", m)
 		}
 	}
-	want := Receipt{Person: "P1", Templates: 2, History: 1, Pictures: 4, Alike: 3, Queued: 1, Purged: true}
+	want := Receipt{Person: "P1", Templates: 3, History: 1, Pictures: 4, Alike: 3, Queued: 1, Purged: true}
 	if receipt := got[Receipt](t)(s.Delete("P1", redactAll)); receipt != want {
 		t.Errorf("receipt %+v, want %+v", receipt, want)
 	}
@@ -316,6 +333,11 @@ func TestDeleteTakesTheFaceOutOfOtherEvents(t *testing.T) {
 		for _, id := range []string{"E00001", "E00002", "E00005"} {
 			if r := got[Row](t)(s.Recorded(id)); !reflect.DeepEqual(r.Face, Face{}) {
 				t.Errorf("%s has a face: %+v", id, r)
+			}
+		}
+		for _, m := range others {
+			if filesWith(t, s.dir, m) == nil {
+				t.Errorf("%q of somebody else is gone", m)
 			}
 		}
 		for _, id := range []string{"E00003", "E00006"} {

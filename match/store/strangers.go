@@ -193,16 +193,21 @@ func (s *Store) leave(gone [][]byte) error {
 			if err := deleteAll(txn, some); err != nil {
 				return err
 			}
-			if _, marked, err := get(txn, []byte(leftoverKey)); marked || err != nil {
-				return err // since an earlier one
-			}
-			return txn.Set([]byte(leftoverKey), binary.LittleEndian.AppendUint64(nil, uint64(s.age())))
+			return s.markLeftover(txn)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// markLeftover notes that something deleted is still in the files.
+func (s *Store) markLeftover(txn *badger.Txn) error {
+	if _, marked, err := get(txn, []byte(leftoverKey)); marked || err != nil {
+		return err // since an earlier one
+	}
+	return txn.Set([]byte(leftoverKey), binary.LittleEndian.AppendUint64(nil, uint64(s.age())))
 }
 
 // leftoverPatience is how long something that was deleted as too old, or as one
