@@ -18,10 +18,10 @@ const (
 	// maxStrangers bounds the strangers who are remembered; who was not seen for
 	// the longest time goes. As many again may be ignored.
 	maxStrangers = 1000
-	// strangerQuality is what a track's best face must have for its stranger to be
+	// StrangerQuality is what a track's best face must have for its stranger to be
 	// remembered: blurred faces resemble each other. Of lfw-dev's 2,059 photos 16
 	// have less.
-	strangerQuality = 0.3
+	StrangerQuality = 0.3
 	// strangersPause is how often it is looked who has not been seen for too long.
 	strangersPause = time.Hour
 )
@@ -153,7 +153,7 @@ func (s *Strangers) Meet(e *event.Event) (mutes bool) {
 // meet finds whose face an event has, or makes a new stranger of it. The caller
 // holds mu.
 func (s *Strangers) meet(e *event.Event) (m meeting, ok bool) {
-	if e.Embedding == nil || !(e.Quality >= strangerQuality) {
+	if e.Embedding == nil || !(e.Quality >= StrangerQuality) {
 		return m, false
 	}
 	st, found := s.all.Find(e.Embedding, s.Policy().Threshold)

@@ -2,10 +2,7 @@ package daemon
 
 import (
 	"bytes"
-	"encoding/binary"
 	"image/jpeg"
-	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,31 +53,6 @@ func (r *rig) strangers(t *testing.T, ignored bool) []api.Stranger {
 		t.Fatal(err)
 	}
 	return all
-}
-
-// hasInFiles lists the files below a folder in which the piece is.
-func hasInFiles(t *testing.T, dir string, piece []byte) (files []string) {
-	t.Helper()
-	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if bytes.Contains(data, piece) {
-			files = append(files, filepath.Base(path))
-		}
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
-func floats(v []float32) (b []byte) {
-	for _, x := range v {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
-	}
-	return b
 }
 
 func TestTheSameStrangerHasTheSameIDUntilTheyAreNamed(t *testing.T) {
@@ -182,7 +154,7 @@ func TestTheSameStrangerHasTheSameIDUntilTheyAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.stop(t)
-	if files := hasInFiles(t, c.DataDir, picture[len(picture)/2:][:64]); files != nil {
+	if files := filesWith(t, c.DataDir, picture[len(picture)/2:][:64]); files != nil {
 		t.Errorf("the picture is in %v", files)
 	}
 	nothingIsLeft(t, r)
@@ -204,9 +176,9 @@ func TestNothingIsLeftOfAForgottenStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	st, _ := r.Daemon.health.parts.strangers.all.Get(id)
-	pieces := [][]byte{picture[len(picture)/2:][:64], floats(st.Exemplars[0].Vector[100:110]), []byte(id)}
+	pieces := [][]byte{picture[len(picture)/2:][:64], raw(st.Exemplars[0].Vector[100:110]), []byte(id)}
 	for i, piece := range pieces {
-		if hasInFiles(t, c.DataDir, piece) == nil {
+		if filesWith(t, c.DataDir, piece) == nil {
 			t.Fatalf("piece %d is in no file to begin with; the test proves nothing", i)
 		}
 	}
@@ -217,13 +189,13 @@ func TestNothingIsLeftOfAForgottenStranger(t *testing.T) {
 		t.Errorf("strangers %+v", all)
 	}
 	for i, piece := range pieces {
-		if files := hasInFiles(t, c.DataDir, piece); files != nil {
+		if files := filesWith(t, c.DataDir, piece); files != nil {
 			t.Errorf("piece %d is in %v", i, files)
 		}
 	}
 	r.stop(t)
 	for i, piece := range pieces {
-		if files := hasInFiles(t, c.DataDir, piece); files != nil {
+		if files := filesWith(t, c.DataDir, piece); files != nil {
 			t.Errorf("after the stop, piece %d is in %v", i, files)
 		}
 	}
@@ -297,7 +269,7 @@ func TestTurnedOffTheNextStartDeletesWhatWasStored(t *testing.T) {
 	}
 	r.stop(t)
 	piece := picture[len(picture)/2:][:64]
-	if hasInFiles(t, c.DataDir, piece) == nil {
+	if filesWith(t, c.DataDir, piece) == nil {
 		t.Fatal("no file has the picture; the test proves nothing")
 	}
 	c.Unknown.Pictures = false
@@ -309,7 +281,7 @@ func TestTurnedOffTheNextStartDeletesWhatWasStored(t *testing.T) {
 		t.Error("there is a picture")
 	}
 	r.stop(t)
-	if files := hasInFiles(t, c.DataDir, piece); files != nil {
+	if files := filesWith(t, c.DataDir, piece); files != nil {
 		t.Errorf("the picture is in %v", files)
 	}
 	c.Unknown.Remember = false
@@ -323,7 +295,7 @@ func TestTurnedOffTheNextStartDeletesWhatWasStored(t *testing.T) {
 	if all, err := s.Strangers(); err != nil || len(all) > 0 {
 		t.Errorf("strangers %+v, %v", all, err)
 	}
-	if files := hasInFiles(t, c.DataDir, []byte(id)); files != nil {
+	if files := filesWith(t, c.DataDir, []byte(id)); files != nil {
 		t.Errorf("the id is in %v", files)
 	}
 }

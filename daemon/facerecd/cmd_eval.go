@@ -20,6 +20,7 @@ type evalCmd struct {
 	Pairs     string  `help:"LFW's pairs.txt." required:"" type:"existingfile"`
 	Against   string  `help:"Another model pack, to compare with." type:"path" placeholder:"DIR"`
 	Identify  bool    `help:"Use every photo of the folder: open-set identification with 100, 1000 and all people."`
+	Strangers bool    `help:"Use every photo of the folder, as a sighting: how well strangers are known again, with several thresholds."`
 	Mirror    bool    `help:"In what uses every photo, enrol as the daemon does: the mean of a face and its mirror image."`
 	Calibrate float64 `help:"Propose a threshold for this false-accept rate, and fit the confidence curve, on every pair of photos." placeholder:"FAR"`
 	HTML      string  `help:"Write tables, score histograms and the error trade-off as one HTML page." type:"path" placeholder:"FILE"`
@@ -37,6 +38,7 @@ type report struct {
 	TAR             float64               `json:"tar_at_far_1e3"`
 	NotDetected     int                   `json:"not_detected"` // photos in which no face was found
 	Identifications []eval.Identification `json:"identification,omitempty"`
+	Strangers       []eval.Clustering     `json:"strangers,omitempty"`
 	Quality         *quality              `json:"quality,omitempty"`
 	Calibration     *calibration          `json:"calibration,omitempty"`
 	Against         *report               `json:"against,omitempty"`
@@ -99,7 +101,9 @@ func (c evalCmd) Run(w *world) error {
 }
 
 // everything tells whether all photos are needed, and not only the pairs'.
-func (c evalCmd) everything() bool { return c.Identify || c.Calibrate > 0 || c.HTML != "" }
+func (c evalCmd) everything() bool {
+	return c.Identify || c.Strangers || c.Calibrate > 0 || c.HTML != ""
+}
 
 // measure evaluates one model pack; "" is the one of the flags.
 func (c evalCmd) measure(w *world, models string, pairs []eval.Pair) (*report, error) {
@@ -155,6 +159,16 @@ func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, emb
 	if c.Identify || c.HTML != "" {
 		if err := r.identify(samples, vision.Policy(config.Match{})); err != nil {
 			return err
+		}
+	}
+	if c.Strangers {
+		own := vision.Policy(config.Match{}).Threshold
+		for _, threshold := range []float32{own - 0.12, own - 0.06, own, own + 0.06} {
+			result, err := eval.Cluster(samples, daemon.StrangerQuality, threshold)
+			if err != nil {
+				return err
+			}
+			r.Strangers = append(r.Strangers, result)
 		}
 	}
 	scores := eval.AllPairs(samples)
@@ -232,6 +246,13 @@ func (r *report) print(w *world) error {
 		line(fmt.Sprintf("%d enrolled", id.Enrolled), func(p *report) string {
 			id := p.Identifications[i]
 			return fmt.Sprintf("rank-1 %.2f %%, FNIR %.2f %% (wrong name %.2f %%), FPIR %.2f %%", 100*id.Rank1, 100*id.FNIR, 100*id.WrongName, 100*id.FPIR)
+		})
+	}
+	for i, st := range r.Strangers {
+		line(fmt.Sprintf("strangers at %.3f", st.Threshold), func(p *report) string {
+			st := p.Strangers[i]
+			return fmt.Sprintf("%d photos of %d people are %.0f; %.2f %% with their own, %.2f %% of %d people split",
+				st.Photos, st.People, st.Strangers, 100*st.Purity, 100*st.Split, st.Several)
 		})
 	}
 	if r.Quality != nil {

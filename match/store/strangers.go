@@ -250,6 +250,9 @@ func checkStranger(st match.Stranger, picture []byte) error {
 		return err
 	}
 	for _, e := range st.Exemplars {
+		if len(e.Vector) != len(st.Sum) {
+			return fmt.Errorf("%w exemplar: it has %d elements, the sum %d", ErrInvalid, len(e.Vector), len(st.Sum))
+		}
 		if err := checkTemplate(match.Template{Model: st.Model, Vector: e.Vector, Quality: e.Quality}); err != nil {
 			return err
 		}
