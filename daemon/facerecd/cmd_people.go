@@ -174,6 +174,9 @@ func (c peopleForgetCmd) Run(w *world) error {
 	if receipt.Pictures > 0 {
 		fmt.Fprintf(w.stdout, "%d pictures of the face are deleted from the history\n", receipt.Pictures)
 	}
+	if receipt.Strangers > 0 {
+		fmt.Fprintf(w.stdout, "%d strangers who look like this one are deleted as well\n", receipt.Strangers)
+	}
 	if receipt.Alike > 0 {
 		fmt.Fprintf(w.stdout, "%d other events have a face like this one, and lost what was kept of it\n", receipt.Alike)
 	}

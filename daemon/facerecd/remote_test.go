@@ -92,7 +92,7 @@ func TestFromEnrolmentToForgetting(t *testing.T) {
 	}
 
 	receipt := ask("people", "forget", id)
-	like(receipt, `Mr President is forgotten: 3 templates and [1-9]\d* events deleted, \d+ waiting events made anonymous\n(\d other events have a face like this one, and lost what was kept of it\n)?\d retained MQTT topics lose them, at the latest when the broker is back\n`)
+	like(receipt, `Mr President is forgotten: 3 templates and [1-9]\d* events deleted, \d+ waiting events made anonymous\n(\d strangers who look like this one are deleted as well\n)?(\d other events have a face like this one, and lost what was kept of it\n)?\d retained MQTT topics lose them, at the latest when the broker is back\n`)
 	like(ask("people"), "Nobody is enrolled[^\n]+\n")
 	refused("nobody is called \""+id+"\": `facerecd people` lists who is enrolled", "people", "forget", id)
 

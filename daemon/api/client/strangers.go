@@ -17,7 +17,7 @@ func (c *Client) Strangers(ctx context.Context, ignored bool) ([]api.Stranger, e
 	if ignored {
 		query.Set("ignored", "true")
 	}
-	var all []api.Stranger
+	all := []api.Stranger{}
 	for {
 		var page api.StrangersPage
 		if err := c.call(ctx, http.MethodGet, "/api/v1/unknown?"+query.Encode(), nil, &page); err != nil {
