@@ -4,6 +4,7 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"strings"
 	"testing"
 
 	"facerecd/cross/testkit"
@@ -44,5 +45,22 @@ func TestEvalEnrolsWithTheMirrorImageWhenAsked(t *testing.T) {
 	args, _ := dataset(t, fourPairs)
 	if r := unmarshal[report](t, must(t, append(args, "--mirror", "--identify", "--json")...)); len(r.Identifications) != 1 || r.Identifications[0].FNIR != 0 {
 		t.Errorf("report %+v", r)
+	}
+}
+
+func TestEvalMeasuresHowStrangersAreKnownAgain(t *testing.T) {
+	t.Parallel()
+	args, _ := dataset(t, fourPairs)
+	args = append(args, "--strangers")
+	r := unmarshal[report](t, must(t, append(args, "--json")...))
+	if len(r.Strangers) != 4 {
+		t.Fatalf("report %+v", r)
+	}
+	own := r.Strangers[2] // with the pack's threshold
+	if own.Photos != 4 || own.People != 2 || own.Several != 1 || own.Purity != 1 || own.Split != 0 || own.Strangers != 2 {
+		t.Errorf("three photos of one and one of another: %+v", own)
+	}
+	if table := must(t, args...); !strings.Contains(table, "4 photos of 2 people are 2; 100.00 % with their own, 0.00 % of 1 people split") {
+		t.Errorf("the table:\n%s", table)
 	}
 }
