@@ -79,8 +79,13 @@ func TestStrangersAreFoundByWhatIsNearest(t *testing.T) {
 		threshold float32
 		want      string
 	}{
-		{[]float32{1, 0.1}, 0.5, "a"}, {[]float32{0.1, 1}, 0.5, "b"}, {[]float32{-1, 0}, 0.5, ""}, {[]float32{4, 3}, 0.8, "a"},
-		{[]float32{4, 3}, 0.81, ""}, {[]float32{0, 0}, -1, ""}, {[]float32{1, 0}, float32(math.NaN()), ""},
+		{[]float32{1, 0.1}, 0.5, "a"},
+		{[]float32{0.1, 1}, 0.5, "b"},
+		{[]float32{-1, 0}, 0.5, ""},
+		{[]float32{4, 3}, 0.8, "a"},
+		{[]float32{4, 3}, 0.81, ""},
+		{[]float32{0, 0}, -1, ""},
+		{[]float32{1, 0}, float32(math.NaN()), ""},
 	} {
 		if got := find(tc.probe, tc.threshold); got != tc.want {
 			t.Errorf("%v at %v: %q, want %q", tc.probe, tc.threshold, got, tc.want)
