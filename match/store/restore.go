@@ -133,6 +133,10 @@ func (st *Staged) read(r io.Reader) error {
 	}
 }
 
+// maxPeople is how many people an archive may have: they are in memory while it is
+// checked.
+const maxPeople = 500_000
+
 // pending is a record to be written.
 type pending struct{ key, value []byte }
 
@@ -168,6 +172,9 @@ func (st *Staged) check(key, value []byte) (take bool, err error) {
 			err = errors.New("two people have one name")
 		} else {
 			st.names[folded] = true
+		}
+		if len(st.people) == maxPeople {
+			err = fmt.Errorf("it has more than %d people", maxPeople)
 		}
 		st.people[rest] = p
 		return true, err
