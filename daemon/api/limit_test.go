@@ -168,7 +168,9 @@ func TestOneCheckRunsAtATime(t *testing.T) {
 		}
 		svc, doc := newService(s, closing), readDocument(t)
 		ask := func() *httptest.ResponseRecorder {
-			w := from(svc, "10.0.0.1", request{method: "GET", path: "/api/v1/check?seconds=5"})
+			return from(svc, "10.0.0.1", request{method: "GET", path: "/api/v1/check?seconds=5"})
+		}
+		checked := func(w *httptest.ResponseRecorder) *httptest.ResponseRecorder {
 			if err := doc.check("GET /api/v1/check", w.Result(), w.Body.Bytes()); err != nil {
 				t.Error(err)
 			}
@@ -178,16 +180,16 @@ func TestOneCheckRunsAtATime(t *testing.T) {
 		began := time.Now()
 		go func() { first <- ask() }()
 		synctest.Wait()
-		if w := ask(); w.Code != 503 || !strings.Contains(w.Body.String(), "Another check is under way; ask again when it has ended.") {
+		if w := checked(ask()); w.Code != 503 || !strings.Contains(w.Body.String(), "Another check is under way; ask again when it has ended.") {
 			t.Errorf("meanwhile: %d %s", w.Code, w.Body)
 		}
-		if w := <-first; w.Code != 200 || time.Since(began) != 5*time.Second {
+		if w := checked(<-first); w.Code != 200 || time.Since(began) != 5*time.Second {
 			t.Errorf("after %v: %d", time.Since(began), w.Code)
 		}
 		go func() { first <- ask() }()
 		synctest.Wait()
 		stop()
-		if w := <-first; w.Code != 503 {
+		if w := checked(<-first); w.Code != 503 {
 			t.Errorf("when the daemon stops: %d", w.Code)
 		}
 	})
