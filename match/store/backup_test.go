@@ -395,6 +395,11 @@ func TestTheFaceOfWhoWasDeletedSinceStaysAway(t *testing.T) {
 		got[uint64](t)(s.Append(seen(i, who, cos)))
 	}
 	must(t, s.Enroll(ana(), []match.Template{{ID: "T", Person: "P1", Model: model, Vector: towards(1)}}))
+	// Of Bea it was said that she is neither Ana nor somebody who looks like nobody here.
+	must(t, s.Enroll(match.Person{ID: "P2", Name: "Bea"}, nil))
+	for id, cos := range map[string]float64{"R1": 0.9, "R2": 0.1} {
+		must(t, s.Reject(match.Template{ID: id, Person: "P2", Model: model, Vector: towards(cos)}))
+	}
 	data := archive(t, s)
 	for _, tt := range []struct {
 		opts RestoreOptions
@@ -410,6 +415,13 @@ func TestTheFaceOfWhoWasDeletedSinceStaysAway(t *testing.T) {
 		must(t, to.Bury(Grave{Mark: MarkOf("P1"), Deleted: true}))
 		tt.opts.NewID = restoring().NewID
 		restore(t, to, data, tt.opts)
+		rejected := 1
+		if tt.opts.WithDeleted {
+			rejected = 2
+		}
+		if all := got[[]match.Template](t)(to.Rejections("")); len(all) != rejected || all[rejected-1].ID != "R2" {
+			t.Errorf("%+v: %d rejected faces", tt.opts, len(all))
+		}
 		var have []string
 		for _, r := range got[[]Row](t)(to.History("", 10)) {
 			is := r.ID + ":"

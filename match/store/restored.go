@@ -36,7 +36,10 @@ type takeover struct {
 	plan   map[string]string
 	staged map[string]bool // people of the archive
 	alive  map[Mark]bool   // who is here when it is done
-	alike  map[uint64]bool // events of the archive with the face of somebody who stays deleted
+	// theirs tells a face of somebody who stays deleted, and alike has the events of
+	// the archive with one.
+	theirs func(model string, v []float32) bool
+	alike  map[uint64]bool
 	done   Restored
 }
 
@@ -238,6 +241,10 @@ func (t *takeover) put(txn *badger.Txn, key, value []byte) (g Grave, err error) 
 		return g, err
 	}
 	if prefix == rejectPrefix {
+		m, err := decodeTemplate(value)
+		if err != nil || t.theirs(m.Model, m.Vector) {
+			return g, err
+		}
 		return g, t.putNew(txn, rejectKey(to, id), value, new(int))
 	}
 	return g, t.putNew(txn, templateKey(to, id), value, &t.done.Templates)
@@ -314,10 +321,11 @@ func (t *takeover) putSeen(txn *badger.Txn, key, value []byte) error {
 	return txn.Set(key, value)
 }
 
-// findAlike finds in the archive's history what Delete takes away of a face.
+// findAlike finds in the archive what Delete takes away of a face.
 func (t *takeover) findAlike() error {
 	t.alike = make(map[uint64]bool)
-	if !t.is.History || t.opts.Alike == nil {
+	t.theirs = func(string, []float32) bool { return false }
+	if t.opts.Alike == nil {
 		return nil
 	}
 	least := t.opts.Alike()
@@ -342,9 +350,12 @@ func (t *takeover) findAlike() error {
 		if len(templates) == 0 {
 			return nil
 		}
-		return facesUnder(txn, restorePrefix+facePrefix, func(seq uint64, model string, v []float32) {
+		t.theirs = func(model string, v []float32) bool {
 			of := templates[model]
-			t.alike[seq] = of == nil || slices.ContainsFunc(of, func(u []float32) bool { return len(u) != len(v) || match.Cosine(u, v) >= least })
+			return of == nil || slices.ContainsFunc(of, func(u []float32) bool { return len(u) != len(v) || match.Cosine(u, v) >= least })
+		}
+		return facesUnder(txn, restorePrefix+facePrefix, func(seq uint64, model string, v []float32) {
+			t.alike[seq] = t.theirs(model, v)
 		})
 	})
 	return explain(err)
