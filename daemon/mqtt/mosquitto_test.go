@@ -130,7 +130,7 @@ func TestMosquittoSubShowsWhatTheReadmePromises(t *testing.T) {
 		for i, want := range []string{
 			`facerecd/pi-door/availability online`,
 			`facerecd/pi-door/door/event {"v":1,"id":"` + history[0].ID + `","type":"recognized","time":"2026-11-24T12:00:00.000Z","device":"pi-door","camera":"door","track":"7",` +
-				`"person":{"id":"P1","name":"Ana"},"score":0.731,"confidence":0.9987,"box":[1,2,3,4],"frame":[640,480],"quality":0.5,"seen_for_ms":900,"seq":1,"boot":"` + history[0].Boot + `","clock_synced":true}`,
+				`"person":{"id":"P1","name":"Ana"},"score":0.731,"confidence":0.9987,"box":[1,2,3,4],"frame":[640,480],"quality":0.5,"seen_for_ms":900,"seq":1,"boot":"` + history[0].Boot + `","clock_synced":true,"stranger":null,"zone":null}`,
 			`facerecd/pi-door/door/present {"v":1,"time":"2026-11-24T12:00:00.000Z","camera":"door","people":[{"id":"P1","name":"Ana","track":"7","since":"2026-11-24T12:00:00.000Z"}],"unknown":1}`,
 			`facerecd/pi-door/availability offline`,
 		} {
