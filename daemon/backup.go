@@ -106,7 +106,7 @@ func (r *Roster) takeOver(staged *store.Staged) (store.Restored, error) {
 	}
 	r.Gallery.Become(fresh.Gallery)
 	r.mu.Lock()
-	r.names, r.ids = fresh.names, fresh.ids
+	r.register = fresh.register
 	r.mu.Unlock()
 	r.renamed()
 	for _, id := range done.IDs {

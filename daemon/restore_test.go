@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"facerecd/daemon/api"
+	"facerecd/daemon/event"
+	"facerecd/match"
 )
 
 // TestWhoIsRestoredIsRestoredInTheFleet holds for who was never there, and for
@@ -53,5 +55,28 @@ func TestWhoIsRestoredIsRestoredInTheFleet(t *testing.T) {
 	soon(t, "knows who was brought back", "obama", "Ana", a, b)
 	if people := b.people(t); len(people) != 1 || people[0].ID == id {
 		t.Errorf("people %+v", people)
+	}
+}
+
+func TestWhoIsNotAnnouncedIsNotAfterARestoreEither(t *testing.T) {
+	m, _ := newMembers(t)
+	if _, err := m.Enroll("Ana", "P1", []match.Template{{ID: "T1", Model: "m", Vector: []float32{1, 0}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Edit(t.Context(), "P1", match.Edit{Notify: new(false)}); err != nil {
+		t.Fatal(err)
+	}
+	there, _ := newMembers(t)
+	from, to := &Backups{Roster: m.Roster, IDs: &event.IDs{}, Log: m.Log}, &Backups{Roster: there.Roster, IDs: &event.IDs{}, Log: m.Log}
+	backup, err := from.Backup(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backup.Close()
+	if _, err := to.Restore(t.Context(), backup, api.RestoreOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if name, _ := there.Name("P1"); name != "Ana" || there.Notify("P1") {
+		t.Errorf("%q is announced: %v", name, there.Notify("P1"))
 	}
 }

@@ -34,14 +34,37 @@ type Roster struct {
 	// templates, before that person is deleted, and says how many.
 	ForgetAlike func(templates []match.Template) (int, error)
 
-	change sync.Mutex // one change at a time, from the store to the gallery
-	mu     sync.RWMutex
+	change sync.Mutex   // one change at a time, from the store to the gallery
+	mu     sync.RWMutex // guards register
+	register
+}
+
+var _ api.People = (*Roster)(nil)
+
+// register is what is known of everybody without asking the store.
+type register struct {
 	names  map[string]string     // by Person.ID
 	silent map[string]bool       // likewise; people who are not announced
 	ids    map[store.Mark]string // of the same people
 }
 
-var _ api.People = (*Roster)(nil)
+func newRegister(size int) register {
+	return register{names: make(map[string]string, size), silent: make(map[string]bool), ids: make(map[store.Mark]string, size)}
+}
+
+func (r *register) put(p match.Person) {
+	r.names[p.ID] = p.Name
+	if delete(r.silent, p.ID); !p.Notify {
+		r.silent[p.ID] = true
+	}
+	r.ids[store.MarkOf(p.ID)] = p.ID
+}
+
+func (r *register) drop(id string) {
+	delete(r.names, id)
+	delete(r.silent, id)
+	delete(r.ids, store.MarkOf(id))
+}
 
 // Load reads the store into the gallery, having finished what a crash may have
 // left of a deletion.
@@ -53,14 +76,9 @@ func (r *Roster) Load() error {
 	if err != nil {
 		return fmt.Errorf("read people: %w", err)
 	}
-	names, ids, templates := make(map[string]string, len(people)), make(map[store.Mark]string, len(people)), 0
-	silent := make(map[string]bool)
+	all, templates := newRegister(len(people)), 0
 	for _, p := range people {
-		names[p.ID] = p.Name
-		ids[store.MarkOf(p.ID)] = p.ID
-		if !p.Notify {
-			silent[p.ID] = true
-		}
+		all.put(p)
 		templates += p.Templates
 	}
 	r.Gallery.Grow(templates)
@@ -71,7 +89,7 @@ func (r *Roster) Load() error {
 		return err
 	}
 	r.mu.Lock()
-	r.names, r.ids, r.silent = names, ids, silent
+	r.register = all
 	r.mu.Unlock()
 	r.Store.Settle()
 	return nil
@@ -248,11 +266,7 @@ func (r *Roster) erase(ids ...string) ([]store.Receipt, error) {
 // rename takes over what the store has of a person.
 func (r *Roster) rename(p match.Person) {
 	r.mu.Lock()
-	r.names[p.ID] = p.Name
-	if delete(r.silent, p.ID); !p.Notify {
-		r.silent[p.ID] = true
-	}
-	r.ids[store.MarkOf(p.ID)] = p.ID
+	r.put(p)
 	r.mu.Unlock()
 	r.renamed()
 }
@@ -261,9 +275,7 @@ func (r *Roster) rename(p match.Person) {
 func (r *Roster) remove(id string) {
 	r.Gallery.RemovePerson(id)
 	r.mu.Lock()
-	delete(r.names, id)
-	delete(r.silent, id)
-	delete(r.ids, store.MarkOf(id))
+	r.drop(id)
 	r.mu.Unlock()
 	r.renamed()
 }
