@@ -19,19 +19,7 @@ import (
 // newMembers is the roster of a device with an empty store and model "m".
 func newMembers(t *testing.T) (*members, *testkit.Buffer) {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{Device: "here"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	r := &Roster{Store: s, Gallery: match.NewGallery("m", 2)}
-	if err := r.Load(); err != nil {
-		t.Fatal(err)
-	}
+	r := newRoster(t, "here", 2)
 	log := new(testkit.Buffer)
 	return &members{Roster: r, Log: slog.New(slog.NewTextHandler(log, nil))}, log
 }

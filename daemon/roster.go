@@ -116,22 +116,8 @@ func (r *Roster) Notify(id string) bool {
 	return !r.silent[id]
 }
 
-// Enroll adds templates to the person who has the name, or to a new one with
-// newID; all of them, or with an error none. Whose face they show is not asked:
-// Admit does.
-func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.Person, error) {
-	r.change.Lock()
-	defer r.change.Unlock()
-	p, err := r.Store.FindByName(name)
-	if errors.Is(err, store.ErrNotFound) {
-		p = match.Person{ID: newID, Name: name}
-	} else if err != nil {
-		return p, fmt.Errorf("find person: %w", err)
-	}
-	return r.enroll(p, templates)
-}
-
-// enroll adds templates to a person. The caller holds r.change.
+// enroll adds templates to a person; all of them, or with an error none. Whose face
+// they show is not asked: Admit does. The caller holds r.change.
 func (r *Roster) enroll(p match.Person, templates []match.Template) (match.Person, error) {
 	for i := range templates {
 		templates[i].Person = p.ID

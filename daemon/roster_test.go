@@ -12,16 +12,42 @@ import (
 	"facerecd/match/store"
 )
 
-func TestPeopleAreSelectedByNameAndInPages(t *testing.T) {
-	s, err := store.Open(t.TempDir(), store.Options{})
+// newRoster is that of a device with an empty store, and a model "m" with so many
+// elements.
+func newRoster(t *testing.T, device string, size int) *Roster {
+	t.Helper()
+	s, err := store.Open(t.TempDir(), store.Options{Device: device})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
-	r := &Roster{Store: s, Gallery: match.NewGallery("m", 2)}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := &Roster{Store: s, Gallery: match.NewGallery("m", size)}
 	if err := r.Load(); err != nil {
 		t.Fatal(err)
 	}
+	return r
+}
+
+// Enroll adds templates to the person who has the name, or to a new one with
+// newID, without asking whose face they show.
+func (r *Roster) Enroll(name, newID string, templates []match.Template) (match.Person, error) {
+	r.change.Lock()
+	defer r.change.Unlock()
+	p, err := r.Store.FindByName(name)
+	if errors.Is(err, store.ErrNotFound) {
+		p = match.Person{ID: newID, Name: name}
+	} else if err != nil {
+		return p, fmt.Errorf("find person: %w", err)
+	}
+	return r.enroll(p, templates)
+}
+
+func TestPeopleAreSelectedByNameAndInPages(t *testing.T) {
+	r := newRoster(t, "", 2)
 	for i, name := range []string{"Ana María", "Bea", "Žana", "ANATOL", "Cy"} {
 		id := fmt.Sprint("p", i)
 		if _, err := r.Enroll(name, id, []match.Template{{ID: id + "t", Model: "m", Vector: []float32{1, float32(i)}}}); err != nil {
@@ -58,15 +84,7 @@ func TestPeopleAreSelectedByNameAndInPages(t *testing.T) {
 // TestWhoIsDeletedDuringACheckIsNotInIt deletes between the comparison and the
 // answer.
 func TestWhoIsDeletedDuringACheckIsNotInIt(t *testing.T) {
-	s, err := store.Open(t.TempDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	r := &Roster{Store: s, Gallery: match.NewGallery("m", 2)}
-	if err := r.Load(); err != nil {
-		t.Fatal(err)
-	}
+	r := newRoster(t, "", 2)
 	for _, id := range []string{"ana", "bo"} {
 		templates := []match.Template{
 			{ID: id + "1", Model: "m", Vector: []float32{1, 0}},

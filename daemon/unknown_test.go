@@ -13,7 +13,6 @@ import (
 	"facerecd/daemon/api"
 	"facerecd/daemon/event"
 	"facerecd/match"
-	"facerecd/match/store"
 )
 
 // unknowns are Strangers without cameras: faces are vectors along one axis of
@@ -28,22 +27,10 @@ const axes = 1200
 
 func newUnknowns(t *testing.T) *unknowns {
 	t.Helper()
-	s, err := store.Open(t.TempDir(), store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	u := &unknowns{log: new(testkit.Buffer)}
-	roster := &Roster{Store: s, Gallery: match.NewGallery("m", axes)}
-	if err := roster.Load(); err != nil {
-		t.Fatal(err)
-	}
+	roster := newRoster(t, "", axes)
 	u.Strangers = &Strangers{
-		Store: s, Roster: roster, IDs: &event.IDs{}, Days: 30, Log: slog.New(slog.NewTextHandler(u.log, nil)),
+		Store: roster.Store, Roster: roster, IDs: &event.IDs{}, Days: 30, Log: slog.New(slog.NewTextHandler(u.log, nil)),
 		Policy: func() *match.Policy { return &match.Policy{Threshold: 0.5, Margin: 0.05} },
 	}
 	roster.ForgetAlike = u.ForgetAlike
