@@ -152,7 +152,7 @@ func restoreOptions(q url.Values) (o RestoreOptions, err error) {
 			err = errors.New("unknown")
 		}
 		if err != nil {
-			return o, problem(http.StatusBadRequest, CodeBadParameter, "The parameters are replace=true, with_deleted=true and model=ID, and there is no other.")
+			return o, badParameter("The parameters are replace=true, with_deleted=true and model=ID, and there is no other.")
 		}
 	}
 	return o, nil

@@ -47,8 +47,13 @@ func (s *service) snapshot(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("X-Timestamp", timestamp(p))
-	w.Header().Set("Content-Length", strconv.Itoa(len(p.JPEG)))
-	s.send(w, http.StatusOK, "image/jpeg", p.JPEG)
+	return s.sendPicture(w, p.JPEG)
+}
+
+// sendPicture answers with a JPEG.
+func (s *service) sendPicture(w http.ResponseWriter, jpeg []byte) error {
+	w.Header().Set("Content-Length", strconv.Itoa(len(jpeg)))
+	s.send(w, http.StatusOK, "image/jpeg", jpeg)
 	return nil
 }
 
@@ -195,7 +200,7 @@ func overlayOf(r *http.Request) (o Overlay, err error) {
 				o.Names = true
 			case "":
 			default:
-				return o, problem(http.StatusBadRequest, CodeBadParameter, "overlay must be boxes, names, or both: overlay=boxes,names.")
+				return o, badParameter("overlay must be boxes, names, or both: overlay=boxes,names.")
 			}
 		}
 	}

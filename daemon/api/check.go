@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"facerecd/daemon/event"
@@ -65,13 +64,9 @@ type Few struct {
 
 // check answers with a checkup, one at a time.
 func (s *service) check(w http.ResponseWriter, r *http.Request) error {
-	seconds := checkSeconds
-	if text := r.URL.Query().Get("seconds"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxCheckSeconds {
-			return problem(http.StatusBadRequest, CodeBadParameter, fmt.Sprintf("seconds must be a number from 1 to %d.", maxCheckSeconds))
-		}
-		seconds = n
+	seconds, err := numberOf(r.URL.Query(), "seconds", checkSeconds, maxCheckSeconds)
+	if err != nil {
+		return err
 	}
 	ctx, leave, err := s.watch(r) // it may last, and ends when the daemon does
 	if err != nil {

@@ -31,7 +31,7 @@ func isID(text string) bool {
 func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	last := r.Header.Get("Last-Event-ID")
 	if last != "" && !isID(last) {
-		return problem(http.StatusBadRequest, CodeBadParameter, "Last-Event-ID must be the id of an event; leave it out to begin with the next one.")
+		return badParameter("Last-Event-ID must be the id of an event; leave it out to begin with the next one.")
 	}
 	ctx, leave, err := s.watch(r)
 	if err != nil {

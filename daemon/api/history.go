@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,7 +21,7 @@ type eventsAnswer struct {
 
 func (s *service) listEvents(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	limit, err := limitOf(query)
+	limit, err := numberOf(query, "limit", defaultPage, maxPage)
 	if err != nil {
 		return err
 	}
@@ -42,22 +41,6 @@ func (s *service) listEvents(w http.ResponseWriter, r *http.Request) error {
 		return fmt.Errorf("read event history: %w", err)
 	}
 	return s.answer(w, http.StatusOK, eventsAnswer{orEmpty(events)})
-}
-
-func badParameter(detail string) error {
-	return problem(http.StatusBadRequest, CodeBadParameter, detail)
-}
-
-func limitOf(query url.Values) (int, error) {
-	text := query.Get("limit")
-	if text == "" {
-		return defaultPage, nil
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxPage {
-		return 0, badParameter(fmt.Sprintf("limit must be a number from 1 to %d.", maxPage))
-	}
-	return n, nil
 }
 
 // filterOf reads the parameters that choose events. One that it does not know is an
@@ -141,14 +124,13 @@ func (s *service) eventPicture(w http.ResponseWriter, r *http.Request) error {
 	if len(e.Picture) == 0 {
 		return problem(http.StatusNotFound, CodeNoPicture, "No picture is stored of this event. They are with history.pictures: true, for recognitions and unknown faces.")
 	}
-	s.send(w, http.StatusOK, "image/jpeg", e.Picture)
-	return nil
+	return s.sendPicture(w, e.Picture)
 }
 
 // searchEvents answers when a face was seen.
 func (s *service) searchEvents(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	limit, err := limitOf(query)
+	limit, err := numberOf(query, "limit", defaultPage, maxPage)
 	if err != nil {
 		return err
 	}
@@ -182,18 +164,11 @@ func (s *service) enrolEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	const what, example = "the person's name", `{"name": "Ana"}`
 	var body struct {
 		Name  *string `json:"name"`
 		Force bool    `json:"force"`
 	}
-	if err := readJSON(w, r, &body, what, example); err != nil {
-		return err
-	}
-	if body.Name == nil {
-		return badJSON(what, example)
-	}
-	name, err := PersonName(*body.Name)
+	name, err := readName(w, r, &body, &body.Name)
 	if err != nil {
 		return err
 	}

@@ -35,3 +35,16 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any, what, example strin
 func badJSON(what, example string) error {
 	return problem(http.StatusBadRequest, CodeBodyMalformed, fmt.Sprintf("The body must be one JSON object with %s and nothing else: %s.", what, example))
 }
+
+// readName is readJSON into body, whose member name this is, and returns the
+// person's name.
+func readName(w http.ResponseWriter, r *http.Request, body any, name **string) (string, error) {
+	const what, example = "the person's name", `{"name": "Ana"}`
+	if err := readJSON(w, r, body, what, example); err != nil {
+		return "", err
+	}
+	if *name == nil {
+		return "", badJSON(what, example)
+	}
+	return PersonName(**name)
+}

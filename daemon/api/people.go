@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,15 +54,15 @@ const maxPeoplePage = 1000
 func (s *service) listPeople(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	sel := Selection{Name: strings.TrimSpace(query.Get("q")), After: query.Get("after")}
-	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxPeoplePage {
-			return problem(http.StatusBadRequest, CodeBadParameter, fmt.Sprintf("limit must be a number from 1 to %d.", maxPeoplePage))
-		}
-		sel.Limit = n + 1 // whether there are more
+	limit, err := numberOf(query, "limit", 0, maxPeoplePage)
+	if err != nil {
+		return err
+	}
+	if limit > 0 {
+		sel.Limit = limit + 1 // whether there are more
 	}
 	if sel.After != "" && !isID(sel.After) {
-		return problem(http.StatusBadRequest, CodeBadParameter, "after must be the id of a person, as an earlier answer has it in next.")
+		return badParameter("after must be the id of a person, as an earlier answer has it in next.")
 	}
 	people, err := s.People.List(r.Context(), sel)
 	if err != nil {

@@ -68,19 +68,15 @@ type StrangersPage struct {
 
 func (s *service) listStrangers(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	limit := defaultPage
-	if text := query.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxStrangers {
-			return problem(http.StatusBadRequest, CodeBadParameter, fmt.Sprintf("limit must be a number from 1 to %d.", maxStrangers))
-		}
-		limit = n
+	limit, err := numberOf(query, "limit", defaultPage, maxStrangers)
+	if err != nil {
+		return err
 	}
 	var before int64
 	if text := query.Get("before"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 1 {
-			return problem(http.StatusBadRequest, CodeBadParameter, "before must be next of an earlier answer.")
+			return badParameter("before must be next of an earlier answer.")
 		}
 		before = n
 	}
@@ -90,7 +86,7 @@ func (s *service) listStrangers(w http.ResponseWriter, r *http.Request) error {
 		ignored = true
 	case "", "false":
 	default:
-		return problem(http.StatusBadRequest, CodeBadParameter, "ignored must be true or false.")
+		return badParameter("ignored must be true or false.")
 	}
 	if s.Strangers == nil {
 		return s.answer(w, http.StatusOK, StrangersPage{Unknown: []Stranger{}})
@@ -123,23 +119,14 @@ func (s *service) strangerPicture(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return strangerProblem(fmt.Errorf("read stranger's picture: %w", err))
 	}
-	w.Header().Set("Content-Length", strconv.Itoa(len(picture)))
-	s.send(w, http.StatusOK, "image/jpeg", picture)
-	return nil
+	return s.sendPicture(w, picture)
 }
 
 func (s *service) nameStranger(w http.ResponseWriter, r *http.Request) error {
-	const what, example = "the person's name", `{"name": "Ana"}`
 	var body struct {
 		Name *string `json:"name"`
 	}
-	if err := readJSON(w, r, &body, what, example); err != nil {
-		return err
-	}
-	if body.Name == nil {
-		return badJSON(what, example)
-	}
-	name, err := PersonName(*body.Name)
+	name, err := readName(w, r, &body, &body.Name)
 	if err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func (f *form) add(part *multipart.Part, held *share) error {
 func parseForce(text string) (bool, error) {
 	force, err := strconv.ParseBool(strings.TrimSpace(text))
 	if err != nil {
-		return false, problem(http.StatusBadRequest, CodeBadParameter, "force must be true or false.")
+		return false, badParameter("force must be true or false.")
 	}
 	return force, nil
 }
