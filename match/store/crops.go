@@ -139,18 +139,26 @@ func (s *Store) deleteKeys(under string, goes func(txn *badger.Txn, key []byte) 
 	if err != nil {
 		return 0, explain(err)
 	}
-	for some := range slices.Chunk(gone, batch) {
-		err := s.update(s.freeing(), func(txn *badger.Txn) error {
-			for _, key := range some {
-				if err := txn.Delete(key); err != nil {
-					return err
-				}
-			}
-			return txn.Set([]byte(residueKey), nil)
-		})
-		if err != nil {
-			return 0, err
-		}
+	if err := s.deleteSome(gone, markResidue); err != nil {
+		return 0, err
 	}
 	return len(gone), nil
 }
+
+// deleteSome deletes keys in a series of transactions, each of which notes with mark
+// that the files have the values still.
+func (s *Store) deleteSome(gone [][]byte, mark func(*badger.Txn) error) error {
+	for some := range slices.Chunk(gone, batch) {
+		err := s.update(s.freeing(), func(txn *badger.Txn) error {
+			return errors.Join(deleteAll(txn, some), mark(txn))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// markResidue notes that something that was deleted by somebody's wish is still in
+// the files: Run takes it out soon.
+func markResidue(txn *badger.Txn) error { return txn.Set([]byte(residueKey), nil) }

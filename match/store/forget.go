@@ -157,7 +157,7 @@ func (s *Store) forgetInSeries(id string, grave Grave, head, changes []change, r
 }
 
 func endForget(txn *badger.Txn, id string) error {
-	return errors.Join(txn.Delete(forgetKey(id)), txn.Set([]byte(residueKey), nil))
+	return errors.Join(txn.Delete(forgetKey(id)), markResidue(txn))
 }
 
 // personChanges are the person and the name.

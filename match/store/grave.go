@@ -222,7 +222,7 @@ func (s *Store) absorb(from, into string) error {
 				return err
 			}
 		}
-		return errors.Join(passRejections(txn, from, into), s.dig(txn, grave), txn.Set([]byte(residueKey), nil))
+		return errors.Join(passRejections(txn, from, into), s.dig(txn, grave), markResidue(txn))
 	})
 	if err != nil {
 		return errors.Join(err, s.dropOrphans(into))

@@ -138,7 +138,7 @@ func (s *Store) putPerson(txn *badger.Txn, p match.Person, notify *bool) error {
 			}
 		}
 		if old.Name != name {
-			if err := txn.Set([]byte(residueKey), nil); err != nil {
+			if err := markResidue(txn); err != nil {
 				return err
 			}
 		}

@@ -156,7 +156,10 @@ func appendString(b []byte, s string) []byte {
 }
 
 func appendVector(b []byte, v []float32) []byte {
-	b = binary.AppendUvarint(b, uint64(len(v)))
+	return appendFloats(binary.AppendUvarint(b, uint64(len(v))), v)
+}
+
+func appendFloats(b []byte, v []float32) []byte {
 	for _, x := range v {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 	}
@@ -231,7 +234,16 @@ func (r *reader) vector(buf []float32) []float32 {
 		r.bad = true
 		return nil
 	}
-	v := slices.Grow(buf[:0], int(n))[:n]
+	return r.floats(int(n), buf)
+}
+
+// floats are n of them, in buf if they fit.
+func (r *reader) floats(n int, buf []float32) []float32 {
+	if uint64(n)*4 > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	v := slices.Grow(buf[:0], n)[:n]
 	for i := range v {
 		v[i] = r.float()
 	}

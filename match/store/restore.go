@@ -149,7 +149,7 @@ func (s *Store) stage(records []pending) error {
 				return err
 			}
 		}
-		return txn.Set([]byte(residueKey), nil) // what is not restored must leave the files
+		return markResidue(txn) // what is not restored must leave the files
 	})
 }
 

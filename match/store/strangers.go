@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,7 +96,7 @@ func (s *Store) ForgetStrangers(ids ...string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.leave(gone); err != nil {
+	if err := s.deleteSome(gone, s.markLeftover); err != nil {
 		return fmt.Errorf("forget strangers: %w", err)
 	}
 	return nil
@@ -114,7 +113,7 @@ func (s *Store) DeleteStrangers(ids ...string) error {
 				return err
 			}
 		}
-		return txn.Set([]byte(residueKey), nil)
+		return markResidue(txn)
 	})
 	if err != nil {
 		return fmt.Errorf("delete strangers: %w", err)
@@ -161,13 +160,8 @@ func (s *Store) DropFaces(wanted func(Row) bool) error {
 		}
 		return nil
 	})
-	for some := range slices.Chunk(gone, batch) {
-		if err != nil {
-			break
-		}
-		err = s.update(s.freeing(), func(txn *badger.Txn) error {
-			return errors.Join(deleteAll(txn, some), txn.Set([]byte(residueKey), nil))
-		})
+	if err == nil {
+		err = s.deleteSome(gone, markResidue)
 	}
 	if err != nil {
 		return fmt.Errorf("delete faces of events: %w", explain(err))
@@ -186,23 +180,8 @@ func (s *Store) Purge() bool {
 	return s.purge()
 }
 
-// leave deletes keys, and notes that their values are still in the files.
-func (s *Store) leave(gone [][]byte) error {
-	for some := range slices.Chunk(gone, batch) {
-		err := s.update(s.freeing(), func(txn *badger.Txn) error {
-			if err := deleteAll(txn, some); err != nil {
-				return err
-			}
-			return s.markLeftover(txn)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// markLeftover notes that something deleted is still in the files.
+// markLeftover notes that something that was too old, or one too many, is still in
+// the files: Run takes it out within a day.
 func (s *Store) markLeftover(txn *badger.Txn) error {
 	if _, marked, err := get(txn, []byte(leftoverKey)); marked || err != nil {
 		return err // since an earlier one
@@ -285,9 +264,7 @@ func encodeStranger(st match.Stranger) []byte {
 	b = binary.AppendUvarint(b, uint64(len(st.Exemplars)))
 	for _, e := range st.Exemplars {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(e.Quality))
-		for _, x := range e.Vector {
-			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
-		}
+		b = appendFloats(b, e.Vector)
 	}
 	return b
 }
@@ -308,9 +285,9 @@ func decodeStranger(record []byte) (match.Stranger, error) {
 	}
 	st.Model = r.string()
 	elements := r.count(maxElements)
-	st.Sum = r.floats(elements)
+	st.Sum = r.floats(elements, nil)
 	for n := r.count(match.MaxExemplars); n > 0 && !r.bad; n-- {
-		st.Exemplars = append(st.Exemplars, match.Exemplar{Quality: r.float(), Vector: r.floats(elements)})
+		st.Exemplars = append(st.Exemplars, match.Exemplar{Quality: r.float(), Vector: r.floats(elements, nil)})
 	}
 	if r.bad || len(r.rest) != 0 {
 		return match.Stranger{}, errRecord
@@ -329,16 +306,4 @@ func (r *reader) count(most uint64) int {
 		return 0
 	}
 	return int(n)
-}
-
-func (r *reader) floats(n int) []float32 {
-	if uint64(n)*4 > uint64(len(r.rest)) {
-		r.bad = true
-		return nil
-	}
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = r.float()
-	}
-	return v
 }
