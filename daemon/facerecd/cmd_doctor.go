@@ -161,14 +161,10 @@ func (r *checkup) data(dir string) {
 // daemon asks the running daemon how it fares, and returns its answer; nil when
 // there is none.
 func (r *checkup) daemon(ctx context.Context, cfg config.Config) *api.Health {
-	scheme := "http"
-	if cfg.HTTP.TLS.Cert != "" {
-		scheme = "https"
-	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	token, _ := config.ReadSecret(cfg.HTTP.TokenFile) // without it, the daemon says less
-	health, err := (&client.Client{BaseURL: scheme + "://" + cfg.HTTP.Listen, Token: token}).Health(ctx)
+	health, err := (&client.Client{BaseURL: address(cfg.HTTP), Token: token}).Health(ctx)
 	if err != nil {
 		r.add("daemon", warning, "it does not answer on %s: %v", cfg.HTTP.Listen, err)
 		return nil

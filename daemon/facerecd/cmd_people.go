@@ -89,18 +89,28 @@ func (c peopleListCmd) Run(w *world) error {
 	return nil
 }
 
-type peopleRenameCmd struct {
+// somebody is who a command is about, and the daemon that knows them.
+type somebody struct {
 	remote
 	Person string `arg:"" help:"Name or id."`
-	Name   string `arg:"" help:"New name."`
+}
+
+func (s somebody) find(w *world) (*client.Client, match.Person, error) {
+	daemon, err := s.client()
+	if err != nil {
+		return nil, match.Person{}, err
+	}
+	p, err := find(w.ctx, daemon, s.Person)
+	return daemon, p, err
+}
+
+type peopleRenameCmd struct {
+	somebody
+	Name string `arg:"" help:"New name."`
 }
 
 func (c peopleRenameCmd) Run(w *world) error {
-	daemon, err := c.client()
-	if err != nil {
-		return err
-	}
-	p, err := find(w.ctx, daemon, c.Person)
+	daemon, p, err := c.find(w)
 	if err != nil {
 		return err
 	}
@@ -112,17 +122,12 @@ func (c peopleRenameCmd) Run(w *world) error {
 }
 
 type peopleNotifyCmd struct {
-	remote
-	Person string `arg:"" help:"Name or id."`
+	somebody
 	Notify string `arg:"" enum:"on,off" help:"on, or off: their events are in the history alone, and not published."`
 }
 
 func (c peopleNotifyCmd) Run(w *world) error {
-	daemon, err := c.client()
-	if err != nil {
-		return err
-	}
-	p, err := find(w.ctx, daemon, c.Person)
+	daemon, p, err := c.find(w)
 	if err != nil {
 		return err
 	}
@@ -145,17 +150,12 @@ func onOff(on bool) string {
 }
 
 type peopleForgetCmd struct {
-	remote
-	Person string `arg:"" help:"Name or id."`
-	JSON   bool   `help:"Print the receipt as JSON."`
+	somebody
+	JSON bool `help:"Print the receipt as JSON."`
 }
 
 func (c peopleForgetCmd) Run(w *world) error {
-	daemon, err := c.client()
-	if err != nil {
-		return err
-	}
-	p, err := find(w.ctx, daemon, c.Person)
+	daemon, p, err := c.find(w)
 	if err != nil {
 		return err
 	}
