@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -60,12 +61,7 @@ func TestAFullDiskIsSaidAndRecognitionGoesOn(t *testing.T) {
 
 func hasCheck(code string) func(decoded) bool {
 	return func(d decoded) bool {
-		for _, c := range d.Checks {
-			if c.Code == code {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(d.Checks, func(c check) bool { return c.Code == code })
 	}
 }
 

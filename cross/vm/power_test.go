@@ -35,17 +35,12 @@ func wantBoot(t *testing.T, boots ...string) {
 	}
 }
 
-// gated is the service's configuration: its broker is there once somebody listens.
-const gated = "device: vm\nmqtt: {broker: 'mqtt://127.0.0.1:1884'}\ncameras:\n" + door
-
 // Then the guest is switched off in order, and starts again.
 func TestFreshGuestRecognisesWhoWasEnrolledWithCurl(t *testing.T) {
 	wantBoot(t, "first")
 	camera := vivid.Load(t, 1)[0]
 	aptOK(t, "install", filepath.Join(share(), "facerecd.deb"))
-	if err := os.WriteFile(configFile, []byte(gated), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeConfig(t, settings(gatePort, door)) // the broker is there once somebody listens
 	l := openLedger(t)
 	e := l.listen(t)
 	gate(t)
@@ -289,11 +284,13 @@ func history(t *testing.T, c client.Client) (all []event.Event) {
 	}
 }
 
-// gate starts mosquitto, and lets the service to it, on a port of its own. Whoever
+const gatePort = "1884"
+
+// gate lets the service to mosquitto, on a port of its own. Whoever
 // listens at mosquitto before hears all that the service has to say.
 func gate(t *testing.T) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:1884")
+	listener, err := net.Listen("tcp", "127.0.0.1:"+gatePort)
 	if err != nil {
 		t.Fatal(err)
 	}

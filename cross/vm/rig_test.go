@@ -73,10 +73,7 @@ type service struct {
 // What is enrolled stays from test to test.
 func start(t *testing.T, cameras string) *service {
 	t.Helper()
-	config := "device: vm\nmqtt:\n  broker: mqtt://127.0.0.1:1883\ncameras:\n" + cameras
-	if err := os.WriteFile("/etc/facerecd/facerecd.yaml", []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	configure(t, cameras)
 	vivid.Run(t, "systemctl", "restart", "facerecd")
 	s := &service{client: client.Client{BaseURL: "http://127.0.0.1:4000"}}
 	t.Cleanup(func() {
@@ -283,8 +280,10 @@ type decoded struct {
 	Person  *struct{ Name string }
 	People  []struct{ Name string }
 	Unknown int
-	Checks  []struct{ Code string }
+	Checks  []check
 }
+
+type check struct{ Code string }
 
 // wait returns the first message on the topic, since the time, that is right.
 func (e *ear) wait(t *testing.T, what, topic string, since time.Time, right func(decoded) bool) message {

@@ -24,8 +24,17 @@ const yard = `  - name: yard
 // configure writes a configuration without telling the service.
 func configure(t *testing.T, cameras string) {
 	t.Helper()
-	config := "device: vm\nmqtt:\n  broker: mqtt://127.0.0.1:1883\ncameras:\n" + cameras
-	if err := os.WriteFile("/etc/facerecd/facerecd.yaml", []byte(config), 0o644); err != nil {
+	writeConfig(t, settings("1883", cameras))
+}
+
+// settings are a configuration whose broker is at the port of this machine.
+func settings(port, cameras string) string {
+	return "device: vm\nmqtt:\n  broker: mqtt://127.0.0.1:" + port + "\ncameras:\n" + cameras
+}
+
+func writeConfig(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile(configFile, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -282,10 +291,7 @@ func TestCredentialIsReadWhereSystemdPutsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	dropIn(t, "LoadCredential=token:"+secret+"\n")
-	config := "device: vm\nhttp: {listen: '0.0.0.0:4000', token_file: 'credential:token'}\nmqtt: {broker: 'mqtt://127.0.0.1:1883'}\ncameras: []\n"
-	if err := os.WriteFile("/etc/facerecd/facerecd.yaml", []byte(config), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	writeConfig(t, "device: vm\nhttp: {listen: '0.0.0.0:4000', token_file: 'credential:token'}\nmqtt: {broker: 'mqtt://127.0.0.1:1883'}\ncameras: []\n")
 	vivid.Run(t, "systemctl", "restart", "facerecd")
 	t.Cleanup(func() { configure(t, door); vivid.Run(t, "systemctl", "restart", "facerecd") })
 	for _, tt := range []struct{ token, want string }{{"wrong", "401"}, {token, "200"}} {
