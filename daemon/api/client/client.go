@@ -139,20 +139,18 @@ func (c *Client) RejectEvent(ctx context.Context, id string) (event.Past, error)
 func eventPath(id string) string { return "/api/v1/events/" + url.PathEscape(id) }
 
 // People returns everybody who is enrolled.
-func (c *Client) People(ctx context.Context) ([]match.Person, error) {
-	var answer struct {
-		People []match.Person `json:"people"`
-	}
-	err := c.call(ctx, http.MethodGet, "/api/v1/people", nil, &answer)
-	return answer.People, err
-}
+func (c *Client) People(ctx context.Context) ([]match.Person, error) { return c.people(ctx, "") }
 
 // Named returns the people whose names have the text in them, whatever its case.
 func (c *Client) Named(ctx context.Context, text string) ([]match.Person, error) {
+	return c.people(ctx, "?q="+url.QueryEscape(text))
+}
+
+func (c *Client) people(ctx context.Context, query string) ([]match.Person, error) {
 	var answer struct {
 		People []match.Person `json:"people"`
 	}
-	err := c.call(ctx, http.MethodGet, "/api/v1/people?q="+url.QueryEscape(text), nil, &answer)
+	err := c.call(ctx, http.MethodGet, "/api/v1/people"+query, nil, &answer)
 	return answer.People, err
 }
 
