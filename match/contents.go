@@ -2,7 +2,7 @@ package match
 
 // contents is what a Gallery holds.
 type contents struct {
-	blocks  [][]float32           // of blockRows unit vectors, one after the other
+	blocks  [][]int16             // of blockRows unit vectors, one after the other; see quantize
 	rows    []int32               // per vector, an index into people
 	ids     []string              // per vector, Template.ID
 	people  []string              // person ids by slot; a removed person's slot is used again
@@ -10,26 +10,26 @@ type contents struct {
 	slots   map[string]int        // person id -> index into people
 	free    []int                 // slots without a person
 	foreign map[string]int        // person id -> templates of other models
-	not     map[int32][][]float32 // slot -> unit vectors of faces that are not the person's
+	not     map[int32][][]int16   // slot -> unit vectors of faces that are not the person's
 }
 
 func newContents() contents {
-	return contents{slots: make(map[string]int), foreign: make(map[string]int), not: make(map[int32][][]float32)}
+	return contents{slots: make(map[string]int), foreign: make(map[string]int), not: make(map[int32][][]int16)}
 }
 
-// blockRows is how many vectors a block has: 384 KiB of 192 elements each.
+// blockRows is how many vectors a block has: 192 KiB of 192 elements each.
 const blockRows = 512
 
-func (g *Gallery) row(i int) []float32 {
+func (g *Gallery) row(i int) []int16 {
 	at := i % blockRows * g.size
 	return g.blocks[i/blockRows][at : at+g.size]
 }
 
 // newRow is the vector of the last of rows, which has none yet.
-func (g *Gallery) newRow() []float32 {
+func (g *Gallery) newRow() []int16 {
 	last := len(g.rows) - 1
 	if last == len(g.blocks)*blockRows {
-		g.blocks = append(g.blocks, make([]float32, blockRows*g.size))
+		g.blocks = append(g.blocks, make([]int16, blockRows*g.size))
 	}
 	return g.row(last)
 }

@@ -50,7 +50,7 @@ func NewGallery(model string, size int) *Gallery {
 // space: such a template is counted (see Foreign) and never compared. Adding
 // the same template twice costs memory and changes no result.
 func (g *Gallery) Add(templates ...Template) error {
-	units := make([][]float32, len(templates))
+	units := make([][]int16, len(templates))
 	for i, t := range templates {
 		if t.Person == "" {
 			return fmt.Errorf("template %s belongs to nobody: set its person", t.ID)
@@ -85,7 +85,7 @@ func (g *Gallery) Check(t Template) error {
 }
 
 // unit is the row of a template, nil when another model made it.
-func (g *Gallery) unit(t Template) ([]float32, error) {
+func (g *Gallery) unit(t Template) ([]int16, error) {
 	if t.Model != g.model {
 		return nil, nil
 	}
@@ -96,7 +96,7 @@ func (g *Gallery) unit(t Template) ([]float32, error) {
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w: enrol the person again", t.ID, err)
 	}
-	return u, nil
+	return quantize(u), nil
 }
 
 // Reject adds negative templates: faces that are not the person's, although
@@ -109,7 +109,7 @@ func (g *Gallery) Reject(negatives ...Template) error { return g.reject(false, n
 func (g *Gallery) RejectOnly(negatives ...Template) error { return g.reject(true, negatives) }
 
 func (g *Gallery) reject(only bool, negatives []Template) error {
-	units := make([][]float32, len(negatives))
+	units := make([][]int16, len(negatives))
 	for i, t := range negatives {
 		var err error
 		if units[i], err = g.unit(t); err != nil {
@@ -135,10 +135,10 @@ func (g *Gallery) reject(only bool, negatives []Template) error {
 }
 
 // against is how near the probe comes to what is not the person.
-func (g *Gallery) against(slot int32, probe []float32) float32 {
+func (g *Gallery) against(slot int32, probe []int16) float32 {
 	worst := float32(math.Inf(-1))
 	for _, v := range g.not[slot] {
-		worst = max(worst, dot(v, probe))
+		worst = max(worst, cosine(v, probe))
 	}
 	return worst
 }
@@ -282,10 +282,11 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	if len(probe) != g.size {
 		panic(fmt.Sprintf("match: probe of %d elements in a gallery of %d", len(probe), g.size))
 	}
-	p, err := unit(probe)
+	u, err := unit(probe)
 	if err != nil {
 		return Ranking{}
 	}
+	p := quantize(u)
 
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -294,7 +295,7 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	for from := 0; from < len(g.rows); from += blockRows { // row would divide for each
 		vectors := g.blocks[from/blockRows]
 		for _, who := range g.rows[from:min(from+blockRows, len(g.rows))] {
-			score := dot(vectors[:g.size], p)
+			score := cosine(vectors[:g.size], p)
 			vectors = vectors[g.size:]
 			switch {
 			case score <= secondScore:

@@ -147,7 +147,7 @@ func (l *leaveOneOut) step() {
 			if len(l.g.rows) > exact && l.signatures[r].differs(&l.signatures[t.row]) > t.differs {
 				continue
 			}
-			score := dot(l.g.row(r), l.g.row(t.row))
+			score := cosine(l.g.row(r), l.g.row(t.row))
 			if score < t.floor || slot == t.slot || len(l.g.not) > 0 && score < l.g.against(slot, l.g.row(t.row)) {
 				continue
 			}
@@ -219,7 +219,7 @@ func (l *leaveOneOut) others(t *left, all []left) {
 		if o.slot != t.slot || o.row == t.row {
 			continue
 		}
-		if score := dot(l.g.row(t.row), l.g.row(o.row)); score >= rejected {
+		if score := cosine(l.g.row(t.row), l.g.row(o.row)); score >= rejected {
 			t.own = max(t.own, clip(score))
 		}
 	}

@@ -41,7 +41,11 @@ func planes(size int) []float32 {
 	return normals
 }
 
-func sign(v, planes []float32) (s signature) {
+func sign(row []int16, planes []float32) (s signature) {
+	v := make([]float32, len(row))
+	for i, x := range row {
+		v[i] = float32(x)
+	}
 	for i := range signatureBits {
 		if dot(planes[i*len(v):(i+1)*len(v)], v) > 0 {
 			s[i/64] |= 1 << (i % 64)

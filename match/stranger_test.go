@@ -117,7 +117,7 @@ func TestStrangersAreFoundByWhatIsNearest(t *testing.T) {
 func naive(templates, rejected []Template, probe []float32) Ranking {
 	scores, against := map[string]float32{}, map[string]float32{}
 	best := func(m map[string]float32, t Template) {
-		if c := Cosine(t.Vector, probe); m[t.Person] == 0 || c > m[t.Person] {
+		if c := float32(plainCosine(t.Vector, probe)); m[t.Person] == 0 || c > m[t.Person] {
 			m[t.Person] = c
 		}
 	}
