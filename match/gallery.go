@@ -15,11 +15,9 @@ import (
 //
 // Templates are rows of a matrix, because a scan in memory order is what makes an
 // exact search over 100,000 of them cheap enough to need no approximate index.
-// The matrix is in blocks: it grows without being copied, which would take as much
-// memory again.
+// Somebody with several templates is compared with their mean as well.
 type Gallery struct {
 	model string
-	size  int
 
 	mu    sync.RWMutex
 	moves int // how often vectors have changed their places
@@ -27,7 +25,7 @@ type Gallery struct {
 }
 
 // Candidate is a person and how well the probe fits: the cosine of the best of
-// the person's templates, -1..1. The zero value is nobody.
+// the person's templates and their mean, -1..1. The zero value is nobody.
 type Candidate struct {
 	Person string // Person.ID
 	Score  float32
@@ -42,7 +40,7 @@ type Ranking struct {
 // NewGallery makes an empty gallery for the vectors of a model, each of which
 // has size elements.
 func NewGallery(model string, size int) *Gallery {
-	return &Gallery{model: model, size: size, contents: newContents()}
+	return &Gallery{model: model, contents: newContents(size)}
 }
 
 // Add puts copies of the templates into the gallery, normalised to length 1;
@@ -64,16 +62,18 @@ func (g *Gallery) Add(templates ...Template) error {
 
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	changed := make(map[int]bool)
 	for i, t := range templates {
 		if units[i] == nil {
 			g.foreign[t.Person]++
 			continue
 		}
 		slot := g.slot(t.Person)
-		g.counts[slot]++
-		g.rows = append(g.rows, int32(slot))
-		g.ids = append(g.ids, t.ID)
-		copy(g.newRow(), units[i])
+		g.add(slot, t.ID, units[i])
+		changed[slot] = true
+	}
+	for slot := range changed {
+		g.fuse(slot)
 	}
 	return nil
 }
@@ -159,8 +159,8 @@ func (g *Gallery) Become(other *Gallery) {
 	defer g.mu.Unlock()
 	other.mu.Lock()
 	defer other.mu.Unlock()
-	g.erase()
-	g.contents, other.contents = other.contents, newContents()
+	g.wipe()
+	g.contents, other.contents = other.contents, newContents(other.size)
 	g.moves++
 	other.moves++
 }
@@ -177,28 +177,8 @@ func (g *Gallery) RemovePerson(id string) int {
 	if !ok {
 		return removed
 	}
-	// The last row moves into the gap; going backwards, it has been looked at.
-	for i := len(g.rows) - 1; i >= 0; i-- {
-		if int(g.rows[i]) != slot {
-			continue
-		}
-		last := len(g.rows) - 1
-		copy(g.row(i), g.row(last))
-		clear(g.row(last))
-		g.rows[i], g.ids[i] = g.rows[last], g.ids[last]
-		g.ids[last] = ""
-		g.rows, g.ids = g.rows[:last], g.ids[:last]
-		removed++
-	}
-	g.shrink()
+	removed += g.drop(slot)
 	g.moves++
-	for _, v := range g.not[int32(slot)] {
-		clear(v)
-	}
-	delete(g.not, int32(slot))
-	delete(g.slots, id)
-	g.people[slot], g.counts[slot] = "", 0
-	g.free = append(g.free, slot)
 	return removed
 }
 
@@ -241,7 +221,7 @@ func (g *Gallery) LenOf(person string) int {
 	defer g.mu.RUnlock()
 	n := g.foreign[person]
 	if slot, ok := g.slots[person]; ok {
-		n += g.counts[slot]
+		n += len(g.own[slot])
 	}
 	return n
 }
@@ -270,11 +250,12 @@ func (g *Gallery) Renew(t Template) error {
 	return nil
 }
 
-// Search compares the probe, of any length but zero, with every template. A
-// person scores as their best template does: templates are different looks of
-// a face (glasses, side light), a probe resembles one of them, and a mean would
-// punish the person who was enrolled with more variety. Whoever the probe is less
-// like than like a face that was rejected for them (see Reject) is left out.
+// Search compares the probe, of any length but zero, with every template, and
+// with the mean of each person's: fuse says how that is made. A person scores as
+// the best of these does: templates are different looks of a face (glasses, side
+// light), and a mean alone would punish the person who was enrolled with more
+// variety. Whoever the probe is less like than like a face that was rejected for
+// them (see Reject) is left out.
 //
 // A probe that is zero or not finite resembles nobody. Search panics when the
 // probe's size is not the gallery's, as that is a mistake in the program.
@@ -286,32 +267,50 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	if err != nil {
 		return Ranking{}
 	}
-	p := quantize(u)
+	s := search{probe: quantize(u), best: -1, second: -1, bestScore: none, secondScore: none}
 
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	best, second := int32(-1), int32(-1)
-	bestScore, secondScore := float32(math.Inf(-1)), float32(math.Inf(-1))
+	s.g = g
 	for from := 0; from < len(g.rows); from += blockRows { // row would divide for each
 		vectors := g.blocks[from/blockRows]
 		for _, who := range g.rows[from:min(from+blockRows, len(g.rows))] {
-			score := cosine(vectors[:g.size], p)
+			s.consider(who, vectors[:g.size])
 			vectors = vectors[g.size:]
-			switch {
-			case score <= secondScore:
-			case len(g.not) > 0 && score < g.against(who, p):
-			case who == best:
-				bestScore = max(bestScore, score)
-			case score > bestScore:
-				second, secondScore = best, bestScore
-				best, bestScore = who, score
-			default:
-				second, secondScore = who, score
-			}
 		}
 	}
+	for slot, own := range g.own {
+		if len(own) >= fused {
+			s.consider(int32(slot), g.means.row(slot))
+		}
+	}
+	return Ranking{Best: g.candidate(s.best, s.bestScore), Second: g.candidate(s.second, s.secondScore)}
+}
 
-	return Ranking{Best: g.candidate(best, bestScore), Second: g.candidate(second, secondScore)}
+// none is below every cosine.
+const none = -2
+
+// search is one under way, by slots.
+type search struct {
+	g                      *Gallery
+	probe                  []int16
+	best, second           int32 // -1: nobody
+	bestScore, secondScore float32
+}
+
+func (s *search) consider(who int32, vector []int16) {
+	score := cosine(vector, s.probe)
+	switch {
+	case score <= s.secondScore:
+	case len(s.g.not) > 0 && score < s.g.against(who, s.probe):
+	case who == s.best:
+		s.bestScore = max(s.bestScore, score)
+	case score > s.bestScore:
+		s.second, s.secondScore = s.best, s.bestScore
+		s.best, s.bestScore = who, score
+	default:
+		s.second, s.secondScore = who, score
+	}
 }
 
 func (g *Gallery) candidate(slot int32, score float32) Candidate {

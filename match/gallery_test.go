@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -137,7 +138,7 @@ func TestRemovePersonLeavesNoNumberInMemory(t *testing.T) {
 	if n := g.RemovePerson("ana"); n != 2 {
 		t.Errorf("removed %d, want 2", n)
 	}
-	for i, x := range g.blocks[0][len(g.rows)*g.size:] {
+	for i, x := range slices.Concat(g.blocks[0][len(g.rows)*g.size:], g.means.blocks[0]) {
 		if x != 0 {
 			t.Errorf("number %v left behind the matrix at %d", x, i)
 		}
@@ -194,8 +195,13 @@ func plainSearch(people map[string][][]float32, probe []float32) Ranking {
 	best := map[string]float64{}
 	for who, vectors := range people {
 		best[who] = -2
+		var rows [][]int16
 		for _, v := range vectors {
 			best[who] = max(best[who], plainCosine(v, probe))
+			rows = append(rows, quantized(v))
+		}
+		if mean := fuse(rows); mean != nil {
+			best[who] = max(best[who], float64(cosine(mean, quantized(probe))))
 		}
 	}
 	var r Ranking

@@ -54,11 +54,11 @@ func (p Policy) Judge(g *Gallery, person string, own, fresh []Template) []Verdic
 	}
 	for _, i := range open {
 		found := g.Search(probes[i])
-		rival := found.Best
+		rival, ahead := found.Best, float32(0)
 		if rival.Person == person {
-			rival = found.Second
+			rival, ahead = found.Second, found.Best.Score-found.Second.Score
 		}
-		if rival.Person != "" && rival.Score >= p.Threshold && nearest(probes[i], known) < rival.Score+p.Margin {
+		if rival.Person != "" && rival.Score >= p.Threshold && ahead < p.Margin {
 			verdicts[i] = Verdict{LooksLike, rival}
 		}
 	}

@@ -121,8 +121,15 @@ func naive(templates, rejected []Template, probe []float32) Ranking {
 			m[t.Person] = c
 		}
 	}
+	rows := map[string][][]int16{}
 	for _, t := range templates {
 		best(scores, t)
+		rows[t.Person] = append(rows[t.Person], quantized(t.Vector))
+	}
+	for who, own := range rows {
+		if mean := fuse(own); mean != nil {
+			scores[who] = max(scores[who], cosine(mean, quantized(probe)))
+		}
 	}
 	for _, t := range rejected {
 		best(against, t)
