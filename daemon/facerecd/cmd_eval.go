@@ -20,6 +20,7 @@ type evalCmd struct {
 	Pairs     string  `help:"LFW's pairs.txt." required:"" type:"existingfile"`
 	Against   string  `help:"Another model pack, to compare with." type:"path" placeholder:"DIR"`
 	Identify  bool    `help:"Use every photo of the folder: open-set identification with 100, 1000 and all people."`
+	Photos    int     `help:"With --identify: so many photos of each person are enrolled, where there are as many." default:"1" placeholder:"N"`
 	Strangers bool    `help:"Use every photo of the folder, as a sighting: how well strangers are known again, with several thresholds."`
 	Mirror    bool    `help:"In what uses every photo, enrol as the daemon does: the mean of a face and its mirror image."`
 	Calibrate float64 `help:"Propose a threshold for this false-accept rate, and fit the confidence curve, on every pair of photos." placeholder:"FAR"`
@@ -65,6 +66,9 @@ type calibration struct {
 }
 
 func (c evalCmd) Run(w *world) error {
+	if c.Photos < 1 {
+		return errors.New("--photos takes a number of at least 1")
+	}
 	if c.Calibrate < 0 || c.Calibrate >= 1 {
 		return errors.New("--calibrate takes a false-accept rate between 0 and 1, such as 1e-4")
 	}
@@ -157,7 +161,7 @@ func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, emb
 		}
 	}
 	if c.Identify || c.HTML != "" {
-		if err := r.identify(samples, vision.Policy(config.Match{})); err != nil {
+		if err := r.identify(samples, c.Photos, vision.Policy(config.Match{})); err != nil {
 			return err
 		}
 	}
@@ -193,9 +197,9 @@ func (c evalCmd) open(r *report, v eval.Verification, vision *daemon.Vision, emb
 }
 
 // identify searches with 100 people enrolled, with 1000, and with all.
-func (r *report) identify(samples []eval.Sample, policy match.Policy) error {
+func (r *report) identify(samples []eval.Sample, photos int, policy match.Policy) error {
 	for _, n := range []int{100, 1000, 0} {
-		result, err := eval.Identify(samples, n, policy)
+		result, err := eval.Identify(samples, n, photos, policy)
 		if err != nil {
 			return fmt.Errorf("identify: %w", err)
 		}
@@ -221,6 +225,13 @@ func writePage(path string, write func(io.Writer) error) error {
 	return nil
 }
 
+func enrolled(id eval.Identification) string {
+	if id.Photos == 1 {
+		return fmt.Sprintf("%d enrolled", id.Enrolled)
+	}
+	return fmt.Sprintf("%d with %d photos", id.Enrolled, id.Photos)
+}
+
 // print writes the report for people, the packs side by side.
 func (r *report) print(w *world) error {
 	packs := []*report{r}
@@ -243,7 +254,7 @@ func (r *report) print(w *world) error {
 	})
 	line("TAR @ FAR 1e-3", func(p *report) string { return fmt.Sprintf("%.2f %%", 100*p.TAR) })
 	for i, id := range r.Identifications {
-		line(fmt.Sprintf("%d enrolled", id.Enrolled), func(p *report) string {
+		line(enrolled(id), func(p *report) string {
 			id := p.Identifications[i]
 			return fmt.Sprintf("rank-1 %.2f %%, FNIR %.2f %% (wrong name %.2f %%), FPIR %.2f %%", 100*id.Rank1, 100*id.FNIR, 100*id.WrongName, 100*id.FPIR)
 		})

@@ -23,14 +23,14 @@ func TestTemplatesAreEnrolledAndEmbeddingsAreSearchedFor(t *testing.T) {
 	if n := scores.Same[Bins-1]; n != 2 {
 		t.Errorf("%d comparisons of one person with a cosine of 1, want 2", n)
 	}
-	got, err := Identify(samples, 0, match.Policy{Threshold: 0.9})
+	got, err := Identify(samples, 0, 1, match.Policy{Threshold: 0.9})
 	if err != nil || got.Rank1 != 1 || got.FNIR != 0 || got.FPIR != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for i := range samples {
 		samples[i].Template = nil // now the first photos' embeddings are enrolled
 	}
-	if got, err = Identify(samples, 0, match.Policy{Threshold: 0.9}); err != nil || got.FNIR != 1 {
+	if got, err = Identify(samples, 0, 1, match.Policy{Threshold: 0.9}); err != nil || got.FNIR != 1 {
 		t.Errorf("without templates %+v, %v", got, err)
 	}
 }
