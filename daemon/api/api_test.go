@@ -55,6 +55,7 @@ type daemon struct {
 	asked    event.Filter // by the last Find of its past
 
 	strangers strangers
+	guidance  []Guidance // of the looks of a Guide, the last one again and again
 
 	during func(context.Context) error // called by Enroll and Recognize, when set
 }
@@ -92,6 +93,35 @@ func (d *daemon) Enroll(ctx context.Context, name string, images iter.Seq[Upload
 	d.people[i].Templates += e.Accepted
 	e.Person = d.people[i]
 	return e, nil
+}
+
+// guide is the fake's Guide. It enrols a picture for each look that was taken.
+type guide struct {
+	d     *daemon
+	said  Guidance
+	looks int
+}
+
+func (d *daemon) Guide([]Direction) Guide { return &guide{d: d} }
+
+func (g *guide) Look(image.Image) (Guidance, error) {
+	g.said = g.d.guidance[min(g.looks, len(g.d.guidance)-1)]
+	g.looks++
+	return g.said, nil
+}
+
+func (g *guide) Enroll(ctx context.Context, name string, force bool) (e Enrollment, err error) {
+	if g.said.Taken == 0 {
+		e.Add(Verdict{Image: string(g.said.Step), Verdict: g.said.Code, Detail: g.said.Detail})
+		return e, ctx.Err()
+	}
+	return g.d.Enroll(ctx, name, func(yield func(Upload) bool) {
+		for range g.said.Taken {
+			if !yield(Upload{Name: string(g.said.Step), Image: image.NewGray(image.Rect(0, 0, 8, 4))}) {
+				return
+			}
+		}
+	}, force)
 }
 
 func (d *daemon) Recognize(ctx context.Context, img image.Image) (Recognition, error) {

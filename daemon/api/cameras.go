@@ -138,24 +138,35 @@ func (s *service) look(r *http.Request) (l *look, err error) {
 
 // next waits for the next picture. Its error is the answer.
 func (l *look) next(patience time.Duration) (Picture, error) {
+	p, err := l.wait(patience)
+	return p, l.because(err)
+}
+
+// wait waits for the next picture. Its error is context.DeadlineExceeded when
+// none comes.
+func (l *look) wait(patience time.Duration) (Picture, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, patience)
 	defer cancel()
-	p, err := l.Cameras.Next(ctx, l.camera, l.overlay)
+	return l.Cameras.Next(ctx, l.camera, l.overlay)
+}
+
+// because is the answer to why there is no picture.
+func (l *look) because(err error) error {
 	switch {
 	case err == nil:
-		return p, nil
+		return nil
 	case errors.Is(err, ErrCameraOff):
-		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera is switched off; switch it on under Settings on the page at /, over MQTT or in Home Assistant.")
+		return problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera is switched off; switch it on under Settings on the page at /, over MQTT or in Home Assistant.")
 	case errors.Is(err, ErrCameraChanged):
-		return p, problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera was changed, or taken out, this moment; GET /api/v1/cameras lists those that there are now.")
+		return problem(http.StatusServiceUnavailable, CodeNoPicture, "The camera was changed, or taken out, this moment; GET /api/v1/cameras lists those that there are now.")
 	case l.request.Context().Err() != nil:
-		return p, l.request.Context().Err()
+		return l.request.Context().Err()
 	case l.closing.Err() != nil:
-		return p, problem(http.StatusServiceUnavailable, CodeNotReady, "facerecd is stopping; ask again when it is back.")
-	case ctx.Err() != nil:
-		return p, l.noPicture()
+		return problem(http.StatusServiceUnavailable, CodeNotReady, "facerecd is stopping; ask again when it is back.")
+	case errors.Is(err, context.DeadlineExceeded):
+		return l.noPicture()
 	}
-	return p, fmt.Errorf("show camera: %w", err)
+	return fmt.Errorf("show camera: %w", err)
 }
 
 // noPicture says why the camera shows nothing.

@@ -35,6 +35,9 @@ type Faces interface {
 	// images are used also that do not match the others, or look like somebody
 	// else.
 	Enroll(ctx context.Context, name string, images iter.Seq[Upload], force bool) (Enrollment, error)
+	// Guide begins an enrolment before a camera, with a look in each of the poses, of
+	// which there is one or more.
+	Guide(poses []Direction) Guide
 	// Recognize finds every face in img and says whose it is. Nothing is stored.
 	Recognize(ctx context.Context, img image.Image) (Recognition, error)
 }

@@ -71,6 +71,18 @@ func problem(status int, code, detail string) *Problem {
 
 // fail answers with the problem that err is.
 func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := s.problemOf(r, err)
+	if p == nil {
+		return
+	}
+	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	s.write(w, p.Status, "application/problem+json", p)
+}
+
+// problemOf is what err is to the caller, or nil when nobody reads an answer.
+func (s *service) problemOf(r *http.Request, err error) *Problem {
 	p, known := errors.AsType[*Problem](err)
 	switch {
 	case known:
@@ -88,15 +100,12 @@ func (s *service) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, ErrNoEmbedding):
 		p = problem(http.StatusConflict, CodeNoEmbedding, "Nothing is stored of this event's face that could be compared: it is not kept of every event, or another model pack made it. Take another event, or enrol with photos.")
 	case r.Context().Err() != nil && errors.Is(err, context.Canceled):
-		return // the caller is gone, or the daemon stops: nobody reads an answer
+		return nil // the caller is gone, or the daemon stops
 	default:
 		s.Log.Error("request failed", "route", r.Pattern, "error", err)
 		p = problem(http.StatusInternalServerError, CodeInternal, "Something failed inside facerecd; its log says what (journalctl -u facerecd).")
 	}
-	if p.Status == http.StatusServiceUnavailable && w.Header().Get("Retry-After") == "" {
-		w.Header().Set("Retry-After", retryAfter)
-	}
-	s.write(w, p.Status, "application/problem+json", p)
+	return p
 }
 
 // answer writes v as JSON.

@@ -21,6 +21,7 @@ type service struct {
 	backups chan struct{}   // one slot: a backup takes room on the disk while it is sent
 	streams chan struct{}   // slots for streams of events and pictures
 	checks  chan struct{}   // the slot for a checkup
+	guides  guides          // one for each camera
 	guesses limiter         // wrong tokens
 	uploads limiter         // requests that carry pictures
 	memory  budget          // for compressed images
@@ -62,6 +63,7 @@ func (s *service) routes() []route {
 		{"PATCH /api/v1/cameras/{name}", false, s.switchCamera},
 		{"GET /api/v1/cameras/{name}/snapshot.jpg", false, s.snapshot},
 		{"GET /api/v1/cameras/{name}/stream.mjpg", false, s.streamPictures},
+		{"POST /api/v1/cameras/{name}/enrol", false, s.enrolBefore},
 		{"GET /api/v1/settings", false, s.listSettings},
 		{"GET /healthz", true, s.healthz},
 		{"GET /readyz", true, s.readyz},

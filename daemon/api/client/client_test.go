@@ -59,6 +59,31 @@ func (d *daemon) Enroll(_ context.Context, name string, images iter.Seq[api.Uplo
 	return e, nil
 }
 
+// guide takes what it is asked for at the second look.
+type guide struct {
+	d     *daemon
+	poses []api.Direction
+	looks int
+}
+
+func (d *daemon) Guide(poses []api.Direction) api.Guide { return &guide{d: d, poses: poses} }
+
+func (g *guide) Look(image.Image) (api.Guidance, error) {
+	said := api.Guidance{Step: g.poses[0], Of: len(g.poses), Code: api.GuideStill, Detail: "Hold still."}
+	if g.looks++; g.looks > 1 {
+		said.Taken, said.Code, said.Detail = said.Of, api.GuideTaken, "Good."
+	}
+	return said, nil
+}
+
+func (g *guide) Enroll(ctx context.Context, name string, force bool) (e api.Enrollment, err error) {
+	if name == "Nobody" {
+		e.Add(api.Verdict{Image: "front", Verdict: "mismatch", Detail: "It is somebody else."})
+		return e, nil
+	}
+	return g.d.Enroll(ctx, name, func(yield func(api.Upload) bool) { yield(api.Upload{Name: string(g.poses[0])}) }, force)
+}
+
 func (d *daemon) Recognize(_ context.Context, img image.Image) (api.Recognition, error) {
 	return api.Recognition{
 		Frame: [2]int{img.Bounds().Dx(), img.Bounds().Dy()},

@@ -38,10 +38,15 @@ func (c *Client) Watch(ctx context.Context) iter.Seq2[event.Event, error] {
 		last, pause := "", firstPause
 		for {
 			more := true
-			err := c.stream(ctx, last, func() { pause = firstPause }, func(e event.Event) bool {
+			ask := func(ctx context.Context) (*http.Request, error) { return c.askForEvents(ctx, last) }
+			err := c.stream(ctx, silence, ask, func() { pause = firstPause }, func(_ string, data []byte) (bool, error) {
+				var e event.Event // has the id and the type, too
+				if err := json.Unmarshal(data, &e); err != nil {
+					return false, err
+				}
 				last = e.ID
 				more = yield(e, nil)
-				return more
+				return more, nil
 			})
 			if !more || ctx.Err() != nil {
 				return
@@ -67,24 +72,32 @@ func permanent(err error) bool {
 	return ok && p.Status < 500 && p.Status != http.StatusRequestTimeout
 }
 
+func (c *Client) askForEvents(ctx context.Context, last string) (*http.Request, error) {
+	req, err := c.request(ctx, http.MethodGet, "/api/v1/events/stream", nil)
+	if err == nil && last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	return req, err
+}
+
 var errStreamEnd = errors.New("the daemon ended the event stream")
 
-// stream reads one stream until it breaks, or take has enough. opened is
+// stream reads one stream until it breaks, or take has enough of its events'
+// types and data. It breaks when nothing comes for as long as silence; opened is
 // called when it begins.
-func (c *Client) stream(ctx context.Context, last string, opened func(), take func(event.Event) bool) error {
+func (c *Client) stream(ctx context.Context, silence time.Duration, ask func(context.Context) (*http.Request, error),
+	opened func(), take func(kind string, data []byte) (more bool, err error),
+) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	dead := time.AfterFunc(silence, func() { cancel(fmt.Errorf("no sign of life from %s in %v", c.BaseURL, silence)) })
 	defer dead.Stop()
 
-	req, err := c.request(ctx, http.MethodGet, "/api/v1/events/stream", nil)
+	req, err := ask(ctx)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", "text/event-stream")
-	if last != "" {
-		req.Header.Set("Last-Event-ID", last)
-	}
 	resp, err := c.do(req)
 	if err != nil {
 		return errors.Join(context.Cause(ctx), err)
@@ -101,36 +114,42 @@ func (c *Client) stream(ctx context.Context, last string, opened func(), take fu
 	return err
 }
 
-// readStream reads server-sent events (WHATWG HTML, section 9.2), of which
-// data is all that matters: it has the id and the type, too. alive is called
-// for every line.
-func readStream(r io.Reader, alive func(), take func(event.Event) bool) error {
+// readStream reads server-sent events (WHATWG HTML, section 9.2), of which it
+// leaves the ids aside. alive is called for every line.
+func readStream(r io.Reader, alive func(), take func(kind string, data []byte) (more bool, err error)) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
-	var data []byte
+	kind, data := "", []byte(nil)
 	for lines.Scan() {
 		alive()
 		line := lines.Bytes()
 		if len(line) > 0 {
-			if value, ok := bytes.CutPrefix(line, []byte("data:")); ok {
+			name, value, ok := bytes.Cut(line, []byte(":"))
+			value = bytes.TrimPrefix(value, []byte(" "))
+			if !ok {
+				continue
+			}
+			switch string(name) {
+			case "event":
+				kind = string(value)
+			case "data":
 				if len(data)+len(value) > maxLine {
 					return errors.New("read event stream: event too long")
 				}
-				data = append(append(data, bytes.TrimPrefix(value, []byte(" "))...), '\n')
+				data = append(append(data, value...), '\n')
 			}
 			continue
 		}
-		if len(data) == 0 {
-			continue
+		if len(data) > 0 {
+			more, err := take(kind, data)
+			if err != nil {
+				return fmt.Errorf("read event stream: %w", err)
+			}
+			if !more {
+				return nil
+			}
 		}
-		var e event.Event
-		if err := json.Unmarshal(data, &e); err != nil {
-			return fmt.Errorf("read event stream: %w", err)
-		}
-		data = data[:0]
-		if !take(e) {
-			return nil
-		}
+		kind, data = "", data[:0]
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read event stream: %w", err)

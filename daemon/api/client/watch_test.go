@@ -10,8 +10,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"facerecd/daemon/event"
 )
 
 func TestWatchLosesNothingWhenTheConnectionBreaks(t *testing.T) {
@@ -172,7 +170,7 @@ func FuzzReadStream(f *testing.F) {
 	f.Add("data\ndata:\n\ndata: null\n\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		alive, events := 0, 0
-		err := readStream(strings.NewReader(text), func() { alive++ }, func(event.Event) bool { events++; return true })
+		err := readStream(strings.NewReader(text), func() { alive++ }, func(string, []byte) (bool, error) { events++; return true, nil })
 		if err == nil {
 			t.Error("the end of a stream is an error: whoever watches wants to know")
 		}
