@@ -70,7 +70,7 @@ func refused(e Enrollment) *Problem {
 		"None of the images could be used, so nobody was enrolled; rejected says why for each of them.")
 	if i := slices.IndexFunc(e.Images, func(v Verdict) bool { return v.LooksLike != nil }); i >= 0 {
 		p = problem(http.StatusConflict, CodeLooksLike, fmt.Sprintf(
-			"Nobody was enrolled, because the face looks like %s, who is enrolled already. If it is somebody else, such as a twin, send the images again with force=true.",
+			"Nobody was enrolled, because the face looks like %s, who is enrolled already. If it is somebody else, such as a twin, enrol again with force=true.",
 			e.Images[i].LooksLike.Name))
 	}
 	p.Rejected, p.Images = e.Rejected, e.Images

@@ -93,7 +93,7 @@ func TestWhoLooksLikeSomebodyElseIsEnrolledByForce(t *testing.T) {
 		return status, body
 	}
 	const want = `{"type":"about:blank","title":"Conflict","status":409,` +
-		`"detail":"Nobody was enrolled, because the face looks like Eva, who is enrolled already. If it is somebody else, such as a twin, send the images again with force=true.",` +
+		`"detail":"Nobody was enrolled, because the face looks like Eva, who is enrolled already. If it is somebody else, such as a twin, enrol again with force=true.",` +
 		`"code":"looks_like","rejected":[{"image":"a.jpg","reason":"looks_like","detail":"The face looks like Eva."}],` +
 		`"images":[{"image":"a.jpg","verdict":"looks_like","detail":"The face looks like Eva.","quality":1,"looking":"front",` +
 		`"looks_like":{"id":"01M86PTPG00000000000000007","name":"Eva","score":0.75,"confidence":0.99}}]}` + "\n"

@@ -135,8 +135,6 @@ func (s *service) enrolBefore(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// The body was read; its deadline would end the request.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
 	g := &guided{

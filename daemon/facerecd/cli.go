@@ -27,7 +27,7 @@ const (
 // cli is the command line.
 type cli struct {
 	Run           runCmd           `cmd:"" help:"Run the daemon."`
-	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them."`
+	Enroll        enrollCmd        `cmd:"" help:"Enrol somebody with photos of them or before a camera, or a folder of people."`
 	People        peopleCmd        `cmd:"" help:"List, rename, announce or forget people."`
 	Check         checkCmd         `cmd:"" help:"Say who would be missed or confused, and which picture does harm."`
 	Client        clientCmd        `cmd:"" help:"Send a camera of this machine to a daemon, tell who it sees, and show the pictures."`

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,8 +30,13 @@ func TestWrongCommandLineExitsWith64(t *testing.T) {
 	}{
 		{`unexpected argument fly`, []string{"fly"}},
 		{`unknown flag --bogus`, []string{"run", "--bogus"}},
-		{`expected "<name> <photos> ..."`, []string{"enroll"}},
-		{`expected "<photos> ..."`, []string{"enroll", "Ana"}},
+		{`enroll: give the person's name, and photos of them: facerecd enroll NAME PHOTO…`, []string{"enroll"}},
+		{`enroll: give the person's name, and photos of them: facerecd enroll NAME PHOTO…`, []string{"enroll", "--camera", "door"}},
+		{`enroll: give photos of the person, or --camera CAMERA to enrol them before a camera`, []string{"enroll", "Ana"}},
+		{`enroll: give photos or --camera, not both`, []string{"enroll", "Ana", os.Args[0], "--camera", "door"}},
+		{`enroll: --dir enrols all who are in the folder: give no name, photos or camera with it`, []string{"enroll", "Ana", "--dir", "."}},
+		{`enroll: --json is for one person, and not for --dir`, []string{"enroll", "--json", "--dir", "."}},
+		{`--poses must be one of "front","left","right" but got "up"`, []string{"enroll", "Ana", "--camera", "door", "--poses", "up"}},
 		{`expected "<photo>"`, []string{"recognize"}},
 		{`<photo>: stat ` + missing + `: no such file or directory`, []string{"recognize", missing}},
 		{`expected "<photo>"`, []string{"seen"}},

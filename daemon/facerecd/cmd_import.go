@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"facerecd/daemon/api"
+	"facerecd/daemon/api/client"
 	"facerecd/daemon/exchange"
 	"facerecd/match"
 	"facerecd/match/store"
@@ -34,7 +35,7 @@ func (c importCmd) Run(w *world) error {
 		return fmt.Errorf("look at what is to be imported: %w", err)
 	}
 	if info.IsDir() {
-		return c.photos(w)
+		return photoFolder{dir: c.From, force: c.Force, dryRun: c.DryRun}.enrol(w, func() (*client.Client, error) { return c.running(w) })
 	}
 	return c.embeddings(w)
 }

@@ -13,38 +13,6 @@ import (
 	"facerecd/match"
 )
 
-type enrollCmd struct {
-	remote
-	Name   string   `arg:"" help:"Name of the person; one who is known gets more photos."`
-	Photos []string `arg:"" help:"JPEG or PNG photos of this person alone." type:"existingfile"`
-	Force  bool     `help:"Use also photos that do not match the others, or look like somebody else who is enrolled, such as a twin."`
-	JSON   bool     `help:"Print the answer as JSON."`
-}
-
-func (c enrollCmd) Run(w *world) error {
-	daemon, err := c.client()
-	if err != nil {
-		return err
-	}
-	register := daemon.Register
-	if c.Force {
-		register = daemon.ForceRegister
-	}
-	answer, err := register(w.ctx, c.Name, c.Photos)
-	if err != nil {
-		return explain(err)
-	}
-	if c.JSON {
-		return printJSON(w.stdout, answer)
-	}
-	fmt.Fprintf(w.stdout, "%s is enrolled (%s): %d of %d photos used, %d stored in all\n",
-		answer.Person.Name, answer.Person.ID, answer.Accepted, len(c.Photos), answer.Person.Templates)
-	for _, r := range answer.Rejected {
-		fmt.Fprintf(w.stdout, "  %s: %s (%s)\n", r.Image, r.Detail, r.Reason)
-	}
-	return nil
-}
-
 type peopleCmd struct {
 	List   peopleListCmd   `cmd:"" default:"withargs" help:"List everybody who is enrolled."`
 	Rename peopleRenameCmd `cmd:"" help:"Give a person another name."`

@@ -71,6 +71,18 @@ func (h home) open(w *world, create bool) (keeper, error) {
 	return storeKeeper{o}, nil
 }
 
+// running finds the daemon, for what only a daemon does.
+func (h home) running(w *world) (*client.Client, error) {
+	to, err := h.open(w, false)
+	if err != nil {
+		return nil, err
+	}
+	if daemon, ok := to.(daemonKeeper); ok {
+		return daemon.Client, nil
+	}
+	return nil, errors.Join(errors.New("photos are looked at by the daemon: start facerecd, and import again"), to.Close())
+}
+
 // address is where a daemon with this configuration answers on its own machine.
 func address(c config.HTTP) string {
 	u := url.URL{Scheme: "http", Host: c.Listen}

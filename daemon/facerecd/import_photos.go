@@ -24,10 +24,17 @@ import (
 // beside each other.
 const together = 20
 
-// photos imports a folder through the daemon, person by person, as facerecd enroll
-// does.
-func (c importCmd) photos(w *world) (err error) {
-	f, err := findAlbums(c.From)
+// photoFolder is a folder of folders of photos, one for each person.
+type photoFolder struct {
+	dir    string
+	force  bool
+	dryRun bool // only say what would be enrolled
+}
+
+// enrol enrols them through the daemon, person by person. It is opened when it
+// is needed.
+func (p photoFolder) enrol(w *world, open func() (*client.Client, error)) (err error) {
+	f, err := findAlbums(p.dir)
 	if err != nil {
 		return err
 	}
@@ -39,36 +46,31 @@ func (c importCmd) photos(w *world) (err error) {
 	if f.others > 0 {
 		fmt.Fprintf(w.stdout, "%d files that are no JPEG, PNG or WebP are left out.\n", f.others)
 	}
-	if c.DryRun {
+	if p.dryRun {
 		for _, a := range f.people {
 			fmt.Fprintf(w.stdout, "  %s: %d photos\n", a.name, len(a.files))
 		}
 		return nil
 	}
-	to, err := c.open(w, false)
+	daemon, err := open()
 	if err != nil {
 		return err
-	}
-	defer func() { err = errors.Join(err, to.Close()) }()
-	daemon, ok := to.(daemonKeeper)
-	if !ok {
-		return errors.New("photos are looked at by the daemon: start facerecd, and import again")
 	}
 	tmp, err := os.MkdirTemp("", "facerecd-import-") // closed to others
 	if err != nil {
 		return fmt.Errorf("make folder for converted photos: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
-	bar := &progress{w: w, what: "importing", total: total, start: time.Now()}
+	bar := &progress{w: w, what: "enrolling", total: total, start: time.Now()}
 	failed := 0
 	for _, a := range f.people {
-		used, problems, err := c.enrol(w, daemon.Client, a, tmp, f.cropped, bar)
+		used, problems, err := p.enrolOne(w, daemon, a, tmp, f.cropped, bar)
 		if err != nil {
 			return err
 		}
 		fmt.Fprintf(w.stdout, "%s: %d of %d photos used\n", a.name, used, len(a.files))
-		for _, p := range problems {
-			fmt.Fprintln(w.stdout, "  "+p)
+		for _, problem := range problems {
+			fmt.Fprintln(w.stdout, "  "+problem)
 		}
 		if used == 0 {
 			failed++
@@ -80,11 +82,11 @@ func (c importCmd) photos(w *world) (err error) {
 	return nil
 }
 
-// enrol sends one person's photos, and says what is wrong with those that were
+// enrolOne sends one person's photos, and says what is wrong with those that were
 // not used.
-func (c importCmd) enrol(w *world, daemon *client.Client, a album, tmp string, cropped bool, bar *progress) (used int, problems []string, err error) {
+func (p photoFolder) enrolOne(w *world, daemon *client.Client, a album, tmp string, cropped bool, bar *progress) (used int, problems []string, err error) {
 	register := daemon.Register
-	if c.Force {
+	if p.force {
 		register = daemon.ForceRegister
 	}
 	note := func(rejected []api.Rejection) {
@@ -104,15 +106,15 @@ func (c importCmd) enrol(w *world, daemon *client.Client, a album, tmp string, c
 		}
 		if len(files) > 0 {
 			answer, err := register(w.ctx, a.name, files)
-			p, refused := errors.AsType[*api.Problem](err)
+			problem, refused := errors.AsType[*api.Problem](err)
 			switch {
 			case err == nil:
 				used += answer.Accepted
 				note(answer.Rejected)
-			case refused && len(p.Rejected) > 0:
-				note(p.Rejected)
-			case refused && p.Status < 500:
-				problems = append(problems, p.Detail)
+			case refused && len(problem.Rejected) > 0:
+				note(problem.Rejected)
+			case refused && problem.Status < 500:
+				problems = append(problems, problem.Detail)
 			default:
 				return used, problems, fmt.Errorf("%s: %w", a.name, err)
 			}

@@ -206,7 +206,7 @@ func (doors) List() []api.Camera {
 }
 
 func (d doors) Next(_ context.Context, name string, o api.Overlay) (api.Picture, error) {
-	return api.Picture{JPEG: []byte(name + " " + o.String()), At: noon}, nil
+	return api.Picture{JPEG: append(photo(), name+" "+o.String()...), At: noon}, nil
 }
 
 func (doors) Switch(string, bool) error { return errors.ErrUnsupported }
@@ -298,7 +298,7 @@ func TestTheClientSpeaksTheContract(t *testing.T) {
 		{}: "Front Door/1 ", {Boxes: true}: "Front Door/1 boxes", {Boxes: true, Names: true}: "Front Door/1 boxes,names",
 	} {
 		picture, err := c.Snapshot(ctx, "Front Door/1", o)
-		equal(t, "Snapshot", picture, err, api.Picture{JPEG: []byte(want), At: noon})
+		equal(t, "Snapshot", picture, err, api.Picture{JPEG: append(photo(), want...), At: noon})
 	}
 	_, err = c.Snapshot(ctx, "../../../healthz", api.Overlay{})
 	if want := "There is no camera with this name; these there are: front-door-1."; err == nil || err.Error() != want {
