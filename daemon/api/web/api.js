@@ -114,6 +114,20 @@ export async function follow({last, signal, onEvent, onConnected}) {
   }
 }
 
+// guide enrols who stands before a camera, calls onGuidance with each thing that
+// they are to do, and returns who was enrolled. Nobody is when the signal ends.
+export async function guide(camera, body, signal, onGuidance) {
+  const response = await send(address('cameras', camera, 'enrol'),
+    {method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}, signal});
+  for await (const {event, data} of messages(response.body)) {
+    const said = JSON.parse(data);
+    if (event === 'result') return said;
+    if (event === 'problem') throw new Problem(said.status, said);
+    onGuidance(said);
+  }
+  throw new Error('the stream has ended');
+}
+
 // messages are those of a text/event-stream.
 async function* messages(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();

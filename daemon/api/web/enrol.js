@@ -20,19 +20,32 @@ export async function show(page, {signal, parameters}) {
   page.append(h('p', {}, t('enrol.intro')), field(t('name'), name), h('div', {class: 'cards'}, h('div', {class: 'card'}, upload)), result);
   const {cameras} = await api.get(api.address('cameras'), signal);
   const usable = cameras.filter((camera) => ['starting', 'streaming'].includes(camera.state));
-  if (usable.length) page.querySelector('.cards').append(byCamera(usable, name, (pictures) => register(name.value, pictures, result), signal));
+  if (!usable.length) return;
+  const guided = (enrol, again) => outcome({name: name.value, result, enrol, again, insist: t('guide.force')});
+  page.querySelector('.cards').append(byCamera(usable, name, guided, signal));
 }
 
-// register sends the images, and says of each what became of it. With force,
-// those are used, too, that look like somebody else.
+// register sends the images. With force, those are used, too, that look like
+// somebody else.
 async function register(name, images, result, force = false) {
   const body = new FormData();
   body.set('name', name);
   if (force) body.set('force', 'true');
   images.forEach((file) => body.append('images', file, file.name));
+  await outcome({
+    name, result, images,
+    enrol: () => api.post('register', body),
+    again: (judged) => register(name, images.filter((_, i) => inDoubt(judged[i])), result, true),
+    insist: t('enrol.force'),
+  });
+}
+
+// outcome enrols, and says of each image what became of it. When there is doubt
+// whom one shows, a button with the text insist enrols again.
+async function outcome({name, result, images = [], enrol, again, insist}) {
   let answer;
   try {
-    answer = await api.post('register', body);
+    answer = await enrol();
     say(t('enrol.done', {name: answer.person.name, n: answer.accepted}));
   } catch (error) {
     if (!error.images) {
@@ -42,22 +55,23 @@ async function register(name, images, result, force = false) {
     answer = {images: error.images, suggestions: []};
     complain(error);
   }
-  const doubted = images.filter((_, i) => inDoubt(answer.images[i]));
   put(result, h('h2', {}, t('enrol.result')),
-    h('ul', {class: 'rows'}, images.map((file, i) => verdict(file, answer.images[i]))),
-    doubted.length > 0 && h('p', {}, t('enrol.force.why', {name}), ' ', button(t('enrol.force'), () => attempt(() => register(name, doubted, result, true)))),
+    h('ul', {class: 'rows'}, answer.images.map((judged, i) => verdict(judged, images[i]))),
+    answer.images.some(inDoubt) && h('p', {}, t('enrol.force.why', {name}), ' ', button(insist, () => attempt(() => again(answer.images)))),
     answer.suggestions.length > 0 && [h('h2', {}, t('enrol.better')), h('ul', {}, answer.suggestions.map((one) => h('li', {}, explain({code: one.code, message: one.detail}))))],
     answer.person && h('p', {class: 'buttons'}, h('a', {class: 'button', href: '#/live'}, t('enrol.look')), h('a', {class: 'button', href: '#/people'}, t('people.title'))));
 }
 
-function verdict(file, judged) {
+// verdict is what became of an image: a file, or a look at a camera.
+function verdict(judged, file) {
   const {img, show: paint} = image('', {class: 'thumb'});
-  paint(file);
+  if (file) paint(file);
+  const name = file?.name ?? t(`guide.${judged.image}.name`, {}, judged.image);
   const used = judged.verdict === 'accepted';
-  return h('li', {class: `card row ${used ? 'good' : 'bad'}`}, img, h('div', {class: 'grow'},
+  return h('li', {class: `card row ${used ? 'good' : 'bad'}`}, file && img, h('div', {class: 'grow'},
     h('p', {}, h('strong', {}, used ? t('enrol.accepted') : t('enrol.rejected')), ' ',
-      h('span', {class: 'muted'}, file.name, judged.quality > 0 && [' · ', t('enrol.quality', {quality: percent(judged.quality)})])),
-    !used && h('p', {}, reason(judged))));
+      h('span', {class: 'muted'}, name, judged.quality > 0 && [' · ', t('enrol.quality', {quality: percent(judged.quality)})])),
+    !used && h('p', {}, file ? reason(judged) : t(`guide.say.${judged.verdict}`, {}, reason(judged)))));
 }
 
 // inDoubt tells whether a picture was not used only because of whom it shows.
