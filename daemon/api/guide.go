@@ -15,8 +15,8 @@ import (
 const (
 	guideTime = 60 * time.Second       // for all poses
 	guidePace = 200 * time.Millisecond // from one look to the next
-	// guideAgain is when guidance is sent again that has not changed; with the
-	// look that may be under way, that is every two seconds.
+	// guideAgain is when guidance is sent again that has not changed: with the wait
+	// and the look that may be under way, within two seconds.
 	guideAgain = 1500 * time.Millisecond
 )
 
@@ -209,14 +209,16 @@ func (g *guided) enrol(p Picture, want GuideRequest) (Enrollment, error) {
 // see has a picture looked at, unless all who look are busy until something
 // must be said again.
 func (g *guided) see(p Picture) (Guidance, error) {
-	if err := acquire(g.ctx, g.work, g.due()); g.ctx.Err() != nil {
-		return g.said, g.because(g.ctx.Err())
-	} else if err != nil {
-		said := g.said
-		said.Code, said.Detail = GuideBusy, "Wait a moment: facerecd is busy."
-		return said, nil
+	switch err := acquire(g.ctx, g.work, max(g.due(), guidePace)); {
+	case err == nil:
+		defer func() { <-g.work }()
+	case g.ctx.Err() != nil:
+		return g.said, g.because(err)
+	default:
+		busy := Guidance{Step: g.said.Step, Taken: g.said.Taken, Of: g.said.Of}
+		busy.Code, busy.Detail = GuideBusy, "Wait a moment: facerecd is busy."
+		return busy, nil
 	}
-	defer func() { <-g.work }()
 	img, err := decode(p.JPEG)
 	if err != nil {
 		return g.said, fmt.Errorf("read picture of camera: %w", err)
