@@ -20,10 +20,12 @@ import (
 	"facerecd/match/store"
 )
 
-// stormDir and stormBroker make the test binary a daemon without cameras.
+// stormDir and stormBroker make the test binary a daemon without cameras;
+// stormSecrets is a folder as newSecrets makes it, or empty.
 const (
-	stormDir    = "FACERECD_STORM_DIR"
-	stormBroker = "FACERECD_STORM_BROKER"
+	stormDir     = "FACERECD_STORM_DIR"
+	stormBroker  = "FACERECD_STORM_BROKER"
+	stormSecrets = "FACERECD_STORM_SECRETS"
 )
 
 // runStormDaemon records events of three cameras until its input ends, and then
@@ -39,6 +41,13 @@ func runStormDaemon(dir string) error {
 	p := &Publisher{
 		Broker: "tcp://" + os.Getenv(stormBroker), ClientID: "facerecd-pi-door", Topics: topics, Outbox: s, Log: log,
 		RetryMin: 20 * time.Millisecond, RetryMax: 200 * time.Millisecond, AckTimeout: 2 * time.Second,
+	}
+	if secrets := secrets(os.Getenv(stormSecrets)); secrets != "" {
+		p.Broker = "tls://" + os.Getenv(stormBroker)
+		p.Username, p.PasswordFile = stormUser, secrets.password()
+		if p.TLS, err = secrets.tls(); err != nil {
+			return err
+		}
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
@@ -91,6 +100,7 @@ func runStormDaemon(dir string) error {
 // stormDaemon is that process, in one run after the other.
 type stormDaemon struct {
 	dir, broker string
+	secrets     secrets
 	log         testkit.Buffer
 
 	cmd    *exec.Cmd
@@ -106,7 +116,7 @@ type stormDaemon struct {
 func (d *stormDaemon) start(t *testing.T) {
 	t.Helper()
 	d.cmd = exec.Command(os.Args[0])
-	d.cmd.Env = append(os.Environ(), stormDir+"="+d.dir, stormBroker+"="+d.broker)
+	d.cmd.Env = append(os.Environ(), stormDir+"="+d.dir, stormBroker+"="+d.broker, stormSecrets+"="+string(d.secrets))
 	d.cmd.Stderr = &d.log
 	input, err := d.cmd.StdinPipe()
 	if err != nil {

@@ -43,6 +43,14 @@ type storm struct {
 // cut and silent. Each event must come at least once, those of each camera in
 // order once repeats are dropped, and no number may be missing.
 func TestNoEventIsLostInAStorm(t *testing.T) {
+	for _, secured := range []bool{false, true} {
+		t.Run(map[bool]string{false: "plain", true: "TLS with certificates and a password"}[secured], func(t *testing.T) {
+			weather(t, secured)
+		})
+	}
+}
+
+func weather(t *testing.T, secured bool) {
 	n := 600
 	if s := os.Getenv(stormEvents); s != "" {
 		var err error
@@ -50,15 +58,21 @@ func TestNoEventIsLostInAStorm(t *testing.T) {
 			t.Fatalf("%s: %v", stormEvents, err)
 		}
 	}
-	s := &storm{broker: newMosquitto(t), faults: make(map[string]int)}
+	s := &storm{faults: make(map[string]int)}
+	var keys secrets
+	if secured {
+		s.broker, keys = newSecureMosquitto(t)
+	} else {
+		s.broker = newMosquitto(t)
+	}
 	dir := filepath.Dir(s.broker.config)
 	s.state = filepath.Join(dir, "mosquitto.db")
 	s.broker.add(t, "persistence true\npersistence_location "+dir+"/\nautosave_interval 1\n")
 	s.broker.start(t)
 	s.network = newProxy(t, s.broker.addr())
-	s.subscriber = newStormSubscriber(t, s.broker.addr())
+	s.subscriber = newStormSubscriber(t, s.broker.addr(), keys)
 	s.subscribed(t, 0)
-	s.daemon = &stormDaemon{dir: t.TempDir(), broker: s.network.addr(), recorded: make(map[string][]string)}
+	s.daemon = &stormDaemon{dir: t.TempDir(), broker: s.network.addr(), secrets: keys, recorded: make(map[string][]string)}
 	s.daemon.start(t)
 
 	began := time.Now()
@@ -296,14 +310,24 @@ type stormSubscriber struct {
 	sessions mailbox[struct{}]
 }
 
-func newStormSubscriber(t *testing.T, addr string) *stormSubscriber {
+func newStormSubscriber(t *testing.T, addr string, keys secrets) *stormSubscriber {
+	options := func() *paho.ClientOptions { return paho.NewClientOptions().AddBroker("tcp://" + addr) }
+	if keys != "" {
+		config, err := keys.tls()
+		if err != nil {
+			t.Fatal(err)
+		}
+		options = func() *paho.ClientOptions {
+			return paho.NewClientOptions().AddBroker("tls://" + addr).SetTLSConfig(config).SetUsername(stormUser).SetPassword(stormPassword)
+		}
+	}
 	s := &stormSubscriber{}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for ctx.Err() == nil {
-			s.session(ctx, addr)
+			s.session(ctx, options())
 		}
 	}()
 	t.Cleanup(func() {
@@ -314,9 +338,9 @@ func newStormSubscriber(t *testing.T, addr string) *stormSubscriber {
 }
 
 // session lasts as long as one connection.
-func (s *stormSubscriber) session(ctx context.Context, addr string) {
+func (s *stormSubscriber) session(ctx context.Context, o *paho.ClientOptions) {
 	lost := make(chan struct{})
-	o := paho.NewClientOptions().AddBroker("tcp://" + addr).SetAutoReconnect(false).SetProtocolVersion(4).SetConnectTimeout(2 * time.Second)
+	o.SetAutoReconnect(false).SetProtocolVersion(4).SetConnectTimeout(2 * time.Second)
 	o.SetClientID("subscriber").SetCleanSession(false).SetConnectionLostHandler(func(paho.Client, error) { close(lost) })
 	o.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 		d := delivery{payload: m.Payload()}
