@@ -4,7 +4,8 @@
 //
 // It is written against libLiteRt.so of the PyPI wheel ai-edge-litert 2.3.0,
 // whose functions and structures are those of google-ai-edge/LiteRT, litert/c.
-// Models run on the CPU, through XNNPACK.
+// Models run on the CPU, through XNNPACK, or on the GPU, through the wheel's
+// libLiteRtWebGpuAccelerator.so, see EnableGPU.
 //
 // What LiteRT prints is part of the errors returned or goes to Options.Log,
 // without its informational lines.
@@ -42,6 +43,7 @@ type Library struct {
 	path string
 	c    symbols
 	env  environment
+	gpu  gpu
 	says messages
 
 	// LiteRT does not promise that models may be created and destroyed from
@@ -113,7 +115,7 @@ func (l *Library) load() error {
 	}
 	opts := []envOption{
 		{tag: envMinLoggerSeverity, anyType: anyTypeInt, value: severityWarning},
-		// The other accelerators are files that facerecd does not ship.
+		// The GPU has an environment of its own, for those who ask for it.
 		{tag: envAutoRegisterAccelerators, anyType: anyTypeInt, value: int64(acceleratorCPU)},
 	}
 	err = l.c.createEnvironment(int32(len(opts)), &opts[0], &l.env).err("create environment")

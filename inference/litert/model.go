@@ -16,6 +16,9 @@ var _ inference.Network = (*Model)(nil)
 type Options struct {
 	// Threads is how many threads one Run may use; 0 means 1.
 	Threads int
+	// GPU runs the model on the GPU, after Library.EnableGPU. What the GPU then
+	// gives has to be compared with what the CPU gives before it is believed.
+	GPU bool
 	// AllowSlow accepts a model with operators that XNNPACK cannot run.
 	// LiteRT's own kernels for them cost two to five times as much, so Open
 	// refuses such a model otherwise.
@@ -34,6 +37,7 @@ var ErrClosed = errors.New("the model is closed")
 // same time. Close it when it is no longer needed, or its memory stays.
 type Model struct {
 	lib              *Library
+	env              environment // of lib, for the CPU or the GPU
 	log              *slog.Logger
 	inputs, outputs  []inference.Tensor
 	fullyAccelerated bool
@@ -72,7 +76,8 @@ func (m *Model) Inputs() []inference.Tensor { return m.inputs }
 // Outputs describes the outputs, in the order in which Run gives them.
 func (m *Model) Outputs() []inference.Tensor { return m.outputs }
 
-// FullyAccelerated tells whether XNNPACK runs every operator of the model.
+// FullyAccelerated tells whether XNNPACK, or the GPU, runs every operator of the
+// model.
 func (m *Model) FullyAccelerated() bool { return m.fullyAccelerated }
 
 // Run implements inference.Network. When a buffer has the wrong size, nothing

@@ -23,58 +23,71 @@ func (m *Model) open(file []byte, opts Options) (err error) {
 	if m.data, err = mapReadOnly(file); err != nil {
 		return err
 	}
-	s := l.c.createModelFromBuffer(l.env, unsafe.SliceData(m.data), uintptr(len(m.data)), &m.model)
+	if m.env = l.env; opts.GPU {
+		if m.env = l.gpu.env; m.env == 0 {
+			return errors.New("no GPU was enabled")
+		}
+	}
+	s := l.c.createModelFromBuffer(m.env, unsafe.SliceData(m.data), uintptr(len(m.data)), &m.model)
 	if s != 0 {
 		return s.err("read .tflite file")
 	}
-	if err := m.compile(max(opts.Threads, 1)); err != nil {
+	if err := m.compile(opts); err != nil {
 		return err
 	}
 	if s := l.c.compiledModelIsFullyAccelerated(m.compiled, &m.fullyAccelerated); s != 0 {
 		return s.err("ask whether the model is fully accelerated")
 	}
-	if !m.fullyAccelerated && !opts.AllowSlow {
+	switch {
+	case m.fullyAccelerated || opts.AllowSlow:
+	case opts.GPU:
+		return errors.New("not fully accelerated: the GPU cannot run all of its operators")
+	default:
 		return errors.New("not fully accelerated: XNNPACK cannot run all of its operators; rebuild the model without those")
 	}
 	return m.describe()
 }
 
-// compile prepares the model for the CPU.
-func (m *Model) compile(threads int) error {
+// compile prepares the model for the CPU or the GPU.
+func (m *Model) compile(o Options) error {
 	c := &m.lib.c
 	var opts options
 	if s := c.createOptions(&opts); s != 0 {
 		return s.err("create options")
 	}
 	defer c.destroyOptions(opts)
-	if s := c.setOptionsHardwareAccelerators(opts, acceleratorCPU); s != 0 {
-		return s.err("choose the CPU")
+	// The keys are those that litert/runtime/litert_cpu_options.cc and
+	// litert/c/options/litert_gpu_options.cc read.
+	hardware, name, toml := acceleratorCPU, "xnnpack", fmt.Sprintf("num_threads = %d\n", max(o.Threads, 1))
+	if o.GPU {
+		hardware, name, toml = acceleratorGPU, "gpu_options", fmt.Sprintf("precision = %d\n", precisionFP32)
 	}
-	xnnpack, err := c.newXNNPACKOptions(threads)
+	if s := c.setOptionsHardwareAccelerators(opts, hardware); s != 0 {
+		return s.err("choose the processor")
+	}
+	own, err := c.newOpaqueOptions(name, toml)
 	if err != nil {
 		return err
 	}
-	if s := c.addOpaqueOptions(opts, xnnpack); s != 0 {
-		c.destroyOpaqueOptions(xnnpack)
-		return s.err("set the number of threads")
+	if s := c.addOpaqueOptions(opts, own); s != 0 {
+		c.destroyOpaqueOptions(own)
+		return s.err("set " + name)
 	}
-	return c.createCompiledModel(m.lib.env, m.model, opts, &m.compiled).err("compile")
+	return c.createCompiledModel(m.env, m.model, opts, &m.compiled).err("compile")
 }
 
-// newXNNPACKOptions makes the options of the CPU accelerator: a C string in
-// TOML, with the keys that litert/runtime/litert_cpu_options.cc reads.
-func (c *symbols) newXNNPACKOptions(threads int) (opaqueOptions, error) {
-	toml := fmt.Sprintf("num_threads = %d\n\x00", threads)
-	payload := c.malloc(uintptr(len(toml)))
+// newOpaqueOptions makes an accelerator's own options: a C string in TOML.
+func (c *symbols) newOpaqueOptions(name, toml string) (opaqueOptions, error) {
+	payload := c.malloc(uintptr(len(toml)) + 1)
 	if payload == nil {
-		return 0, errors.New("set the number of threads: out of memory")
+		return 0, fmt.Errorf("set %s: out of memory", name)
 	}
-	copy(unsafe.Slice((*byte)(payload), len(toml)), toml)
+	copy(unsafe.Slice((*byte)(payload), len(toml)+1), toml+"\x00")
 	var opts opaqueOptions
 	// It fails only on a null argument, and we give none, so the payload is
 	// always handed over and LiteRT frees it.
-	s := c.createOpaqueOptions("xnnpack", payload, c.free, &opts)
-	return opts, s.err("set the number of threads")
+	s := c.createOpaqueOptions(name, payload, c.free, &opts)
+	return opts, s.err("set " + name)
 }
 
 // describe reads inputs and outputs from the first signature, and makes their

@@ -65,11 +65,12 @@ type quantizationPerTensorParams struct {
 	zeroPoint int64
 }
 
-// envOption is LiteRtEnvOption (24 bytes, ABI stable) holding an integer:
+// envOption is LiteRtEnvOption (24 bytes, ABI stable) holding an integer, or the
+// address of a C string:
 //
 //	typedef struct {
 //	  LiteRtEnvOptionTag tag;
-//	  struct { LiteRtAnyType type; union { int64_t int_value; ... }; } value;
+//	  struct { LiteRtAnyType type; union { int64_t int_value; const char* str_value; ... }; } value;
 //	} LiteRtEnvOption;
 type envOption struct {
 	tag     int32
@@ -80,14 +81,19 @@ type envOption struct {
 }
 
 const (
+	envRuntimeLibraryDir        int32 = 22 // kLiteRtEnvOptionTagRuntimeLibraryDir
 	envAutoRegisterAccelerators int32 = 24 // kLiteRtEnvOptionTagAutoRegisterAccelerators
 	envMinLoggerSeverity        int32 = 25 // kLiteRtEnvOptionTagMinLoggerSeverity
 
-	anyTypeInt int32 = 2 // kLiteRtAnyTypeInt
+	anyTypeInt    int32 = 2 // kLiteRtAnyTypeInt
+	anyTypeString int32 = 8 // kLiteRtAnyTypeString
 
 	severityWarning int64 = 2 // kLiteRtLogSeverityWarning
 
 	acceleratorCPU int32 = 1 // kLiteRtHwAcceleratorCpu
+	acceleratorGPU int32 = 2 // kLiteRtHwAcceleratorGpu
+
+	precisionFP32 int32 = 2 // kLiteRtDelegatePrecisionFp32
 )
 
 // lineBuffered is _IOLBF of stdio.h.
