@@ -19,7 +19,7 @@ export GOFLAGS += -buildvcs=false
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help build deps runtime run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check screenshots fuzz eval recall ha-check clean
+.PHONY: help build deps runtime runtime-gpu gpu-check run test unit race arm64 test-needs lint vm vm-test soak binary deb deb-check image image-test release models models-check screenshots fuzz eval recall ha-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ binary: ## write bin/linux-ARCH/facerecd, which is packaged (ARCH=amd64 or arm64
 deps: runtime .cache/photos/.stamp ## fetch the LiteRT runtime and the demo photos (25 MB, once)
 
 runtime: .cache/litert/.stamp ## fetch the LiteRT runtime only
+
+runtime-gpu: ## fetch it with the library that runs models on a GPU (docs/gpu.md; ARCH=amd64 or arm64)
+	$(PYTHON) cross/fetch.py gpu --arch $(ARCH)
 
 .cache/litert/.stamp: cross/fetch.py cross/runtime/requirements.txt
 	$(PYTHON) cross/fetch.py runtime
@@ -140,6 +143,10 @@ eval: deps build ## measure the accuracy on LFW=folder, which holds images/ and 
 recall: deps build .cache/backgrounds/.stamp ## measure what each detector finds, with the faces of LFW=folder
 	@test -n '$(LFW)' || { echo 'say where the photos are: make recall LFW=folder (with images/)'; exit 2; }
 	bin/facerecd eval-detection --images $(LFW)/images --backgrounds .cache/backgrounds
+
+# The GPU is SwiftShader, a program that plays one: Debian's chromium brings it.
+gpu-check: test-needs deps runtime-gpu ## try the models on a GPU played by a program: a wrong one is refused, and people are recognised; a minute or two
+	FACERECD_GPU_CHECK=1 CGO_ENABLED=0 $(GO) test -count=1 -v -run GPU ./inference/litert ./daemon/accel ./daemon/facerecd
 
 HA_VENV := .cache/ha-venv
 $(HA_VENV)/.stamp: cross/homeassistant/requirements.txt cross/homeassistant/venv.sh

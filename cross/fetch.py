@@ -2,6 +2,7 @@
 """Fetches what the repository does not hold, into .cache/:
 
     fetch.py runtime [--arch amd64|arm64|all]   libLiteRt.so, which runs the models
+    fetch.py gpu [--arch amd64|arm64|all]       the same, with the library for GPUs beside it
     fetch.py photos                             the demo photos, and the demo camera's folder
     fetch.py backgrounds                        photos without people, to measure detection on
 
@@ -30,6 +31,11 @@ CACHE = HERE.parent / ".cache"
 RUNTIMES = {
     "amd64": ("manylinux_2_27_x86_64", "eec47eb35e2924b3166015887e652a58edc9af823ae38e02bf83bef2548300bb"),
     "arm64": ("manylinux_2_27_aarch64", "b57687dc234d2b8b0598aef5a9c961ed24263df8f8b3f56adbee1cff618e544b"),
+}
+# From the same wheels: libLiteRtWebGpuAccelerator.so, which docs/gpu.md is about.
+ACCELERATORS = {
+    "amd64": "b67f193ae6eb8ad3a15349f54aba696c97d6f981c92bc2eb1096cbe9e2835b25",
+    "arm64": "5f271fa4a36f9dd8d1f8514971b2e80f46bd92b1066509cdd9c0716723d6091a",
 }
 RUNTIME_LICENCE = "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4"
 
@@ -91,8 +97,8 @@ class Failure(Exception):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["runtime", "photos", "backgrounds"])
-    parser.add_argument("--arch", choices=[*RUNTIMES, "all"], help="runtime only; default: this machine's")
+    parser.add_argument("what", choices=["runtime", "gpu", "photos", "backgrounds"])
+    parser.add_argument("--arch", choices=[*RUNTIMES, "all"], help="runtime and gpu only; default: this machine's")
     args = parser.parse_args()
     if args.what == "photos":
         fetch_photos()
@@ -101,7 +107,7 @@ def main():
         fetch_backgrounds()
         return
     for arch in RUNTIMES if args.arch == "all" else [args.arch or this_arch()]:
-        fetch_runtime(arch)
+        fetch_runtime(arch, gpu=args.what == "gpu")
 
 
 def this_arch():
@@ -112,10 +118,12 @@ def this_arch():
     return names[machine]
 
 
-def fetch_runtime(arch):
+def fetch_runtime(arch, gpu):
     tag, sha256 = RUNTIMES[arch]
     folder = CACHE / "litert" / arch
     wanted = {"libLiteRt.so": sha256, "LICENSE": RUNTIME_LICENCE}
+    if gpu:
+        wanted["libLiteRtWebGpuAccelerator.so"] = ACCELERATORS[arch]
     if have(folder, wanted):
         print(f"the LiteRT runtime for {arch} is already in {show(folder)}")
         return
@@ -125,7 +133,7 @@ def fetch_runtime(arch):
         with zipfile.ZipFile(pip_download(HERE / "runtime", options, temp, "*.whl")) as wheel:
             for name in wheel.namelist():
                 base = name.rsplit("/", 1)[-1]
-                if name == "ai_edge_litert/libLiteRt.so" or name.endswith(".dist-info/licenses/LICENSE"):
+                if base in wanted and (name == f"ai_edge_litert/{base}" or name.endswith(".dist-info/licenses/LICENSE")):
                     keep(wheel.read(name), folder / base, wanted[base])
     finish(folder, wanted)
 
