@@ -55,7 +55,7 @@ func newFortress(t *testing.T, with func(*config.Config)) *fortress {
 	with(&c)
 	f := &fortress{dir: c.DataDir, log: new(testkit.Buffer)}
 	d := &Daemon{Config: c, Version: "test", Log: slog.New(slog.NewTextHandler(f.log, nil))}
-	p, err := d.build()
+	p, err := d.build(t.Context())
 	t.Cleanup(func() {
 		if err := p.close(); err != nil {
 			t.Error(err)

@@ -53,13 +53,14 @@ type parts struct {
 
 // build makes all parts and starts none. What it made is in parts, to be
 // closed, also when it fails.
-func (d *Daemon) build() (p *parts, err error) {
+func (d *Daemon) build(ctx context.Context) (p *parts, err error) {
 	p = &parts{}
 	c := d.Config
 	if p.vision, err = OpenVision(c.Models, c.Runtime, c.Threads, d.Log); err != nil {
 		return p, err
 	}
 	p.vision.Detector = inference.Mode(c.Detector)
+	p.vision.Accelerate(ctx, c.Accelerator, c.AcceleratorDir, d.Trial)
 	tuning := p.tuning(c)
 	p.policy.Store(&tuning.Policy)
 	p.turns = semaphore.NewWeighted(int64(max(1, runtime.NumCPU()/c.Threads)))

@@ -9,6 +9,7 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/daemon"
 
+	"facerecd/daemon/accel"
 	"facerecd/daemon/config"
 )
 
@@ -20,6 +21,10 @@ type Daemon struct {
 	// OnReady, when set, is called once by Run when the HTTP port and the
 	// broker answer, with the broker's URL.
 	OnReady func(broker string)
+
+	// Trial finds out what the GPU is good for. It is needed when Config has
+	// another accelerator than the CPU.
+	Trial accel.Trial
 
 	// Load reads the configuration again, for Reload.
 	Load func() (config.Config, error)
@@ -51,7 +56,7 @@ type Daemon struct {
 // the store.
 func (d *Daemon) Run(ctx context.Context) (err error) {
 	d.notify("STATUS=loads the models and the store")
-	p, err := d.build()
+	p, err := d.build(ctx)
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err != nil {
 		return err

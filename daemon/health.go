@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"facerecd/capture"
+	"facerecd/daemon/accel"
 	"facerecd/daemon/api"
 	"facerecd/daemon/mqtt"
 )
@@ -113,6 +114,7 @@ func (d *Daemon) condition() api.Health {
 	if why, since := h.parts.governor.Slowed(); why != "" {
 		wrong("slowed_down", since, "fewer frames are looked at: "+why)
 	}
+	r.Accelerator = h.accelerator(wrong)
 	r.MQTT.Connected = h.status.Connected
 	r.MQTT.Backlog, _ = h.parts.store.Backlog()
 	r.MQTT.Dropped = h.parts.store.Dropped()
@@ -138,6 +140,27 @@ func (d *Daemon) condition() api.Health {
 		wrong("foreign_templates", h.started, fmt.Sprintf("%d templates were made by another model pack and are not compared; %s", n, hint))
 	}
 	return r
+}
+
+// accelerator is where the models run; nil when nobody has asked for a GPU. The
+// caller holds mu.
+func (h *health) accelerator(wrong func(code string, since time.Time, hint string)) *api.AcceleratorHealth {
+	d := h.parts.vision.Decision()
+	if len(d.Choices) == 0 {
+		return nil
+	}
+	if why := d.Complaint(); why != "" {
+		wrong("gpu_unused", h.started, "accelerator is gpu, and not all models run on the GPU; they run on the CPU instead. "+why)
+	}
+	a := &api.AcceleratorHealth{Setting: d.Setting}
+	for _, c := range d.Choices {
+		m := api.ModelHealth{Model: c.Model, RunsOn: accel.CPU, Reason: c.Reason, CPU: c.OnCPU, GPU: c.OnGPU}
+		if c.GPU {
+			m.RunsOn = accel.GPU
+		}
+		a.Models = append(a.Models, m)
+	}
+	return a
 }
 
 // noRoom tells whether the disk is full, and notes since when. The caller holds mu.

@@ -22,6 +22,7 @@ func (d *Daemon) settings(p *parts) []api.Setting {
 		{Key: "device", Value: c.Device},
 		{Key: "keep_crops", Value: c.KeepCrops},
 		{Key: "detector", Value: c.Detector},
+		{Key: "accelerator", Value: c.Accelerator},
 		{Key: "http.listen", Value: c.HTTP.Listen},
 		{Key: "mqtt.broker", Value: broker},
 		{Key: "mqtt.discovery", Value: c.MQTT.Discovery},

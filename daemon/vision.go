@@ -2,10 +2,14 @@ package daemon
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
+	"sync"
 
+	"facerecd/daemon/accel"
 	"facerecd/daemon/config"
 	"facerecd/inference"
 	"facerecd/inference/litert"
@@ -26,6 +30,9 @@ type Vision struct {
 	library *litert.Library
 	threads int
 	log     *slog.Logger
+
+	mu       sync.Mutex
+	decision accel.Decision // zero: all on the CPU
 }
 
 // OpenVision reads the model pack in dir and loads LiteRT from runtime, or
@@ -44,6 +51,44 @@ func OpenVision(dir, runtime string, threads int, log *slog.Logger) (*Vision, er
 		return nil, err
 	}
 	return &Vision{Pack: pack, library: library, threads: threads, log: log}, nil
+}
+
+// Accelerate has those models run on the GPU that setting, one of accel's, and a
+// trial allow. It is called before the first Engine, if at all, and its decision
+// holds for as long as the Vision. With accel.CPU nothing is tried or loaded.
+// There is no error: without a GPU there is still the CPU.
+func (v *Vision) Accelerate(ctx context.Context, setting, dir string, try accel.Trial) {
+	if setting != accel.Auto && setting != accel.GPU {
+		return
+	}
+	dir = cmp.Or(dir, filepath.Dir(v.Runtime()))
+	report, err := try(ctx, accel.Request{
+		Models: v.Pack.Dir, Runtime: v.Runtime(), Dir: dir,
+		Detector: cmp.Or(v.Detector, inference.Full), Threads: v.threads,
+	})
+	d := accel.Decide(setting, report, err)
+	if d.Any() {
+		if err := v.library.EnableGPU(dir); err != nil {
+			d = d.Without(err.Error(), accel.Roles()...)
+		}
+	}
+	v.mu.Lock()
+	v.decision = d
+	v.mu.Unlock()
+	level := slog.LevelInfo
+	if d.Complaint() != "" {
+		level = slog.LevelWarn
+	}
+	for _, c := range d.Choices {
+		v.log.Log(ctx, level, "a model was tried on the GPU", "model", c.Model, "runs", c.String())
+	}
+}
+
+// Decision is where the models run.
+func (v *Vision) Decision() accel.Decision {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.decision
 }
 
 // Runtime is the path of the LiteRT library.
@@ -84,7 +129,7 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 		role string
 		data []byte
 	}{{"detector", pack.Detector}, {"landmarks", pack.Landmarks}, {"embedding", pack.Embedding}} {
-		model, err := v.library.Open(m.data, litert.Options{Threads: v.threads, Log: v.log})
+		model, err := v.open(m.role, m.data)
 		if err != nil {
 			return e, fmt.Errorf("open the %s model: %w", m.role, err)
 		}
@@ -96,6 +141,24 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 	}
 	e.Engine, err = inference.NewEngine(pack, networks[0], networks[1], networks[2])
 	return e, err
+}
+
+// open opens a model where the decision has it. One that the GPU cannot take any
+// more, for lack of memory, say, goes to the CPU for good.
+func (v *Vision) open(role string, data []byte) (*litert.Model, error) {
+	opts := litert.Options{Threads: v.threads, Log: v.log}
+	if opts.GPU = v.Decision().OnGPU(role); opts.GPU {
+		model, err := v.library.Open(data, opts)
+		if err == nil {
+			return model, nil
+		}
+		v.log.Warn("a model that ran on the GPU in the trial does not now, and goes to the CPU", "model", role, "err", err)
+		v.mu.Lock()
+		v.decision = v.decision.Without(err.Error(), role)
+		v.mu.Unlock()
+		opts.GPU = false
+	}
+	return v.library.Open(data, opts)
 }
 
 // Close frees the models. Nothing may use the Engine any more.

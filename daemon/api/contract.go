@@ -213,7 +213,25 @@ type Health struct {
 	MQTT    MQTTHealth     `json:"mqtt"`
 	Fleet   *FleetHealth   `json:"fleet,omitempty"` // nil: people are shared with no other device
 	Process ProcessHealth  `json:"process"`
-	Checks  []Condition    `json:"checks"` // what is wrong now
+
+	Accelerator *AcceleratorHealth `json:"accelerator,omitempty"` // nil: nobody has asked for a GPU
+
+	Checks []Condition `json:"checks"` // what is wrong now
+}
+
+// AcceleratorHealth is where the models run, as was found out at the start.
+type AcceleratorHealth struct {
+	Setting string        `json:"setting"` // auto or gpu
+	Models  []ModelHealth `json:"models"`
+}
+
+// ModelHealth is where a model runs.
+type ModelHealth struct {
+	Model  string  `json:"model"`            // detector, landmarks or embedding
+	RunsOn string  `json:"runs_on"`          // cpu or gpu
+	Reason string  `json:"reason,omitempty"` // why it is not on the GPU
+	CPU    float64 `json:"cpu_ms,omitzero"`  // of a run; 0: it was not measured
+	GPU    float64 `json:"gpu_ms,omitzero"`
 }
 
 // CameraHealth is the state of one camera. The counts are since the start.

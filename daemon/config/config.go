@@ -19,22 +19,24 @@ import (
 // Config is everything that can be set. Load returns a checked one, which is
 // then only read: its Cameras are shared by all copies.
 type Config struct {
-	Device    string   `yaml:"device"`     // who we are in topics; Load fills in the host name
-	DataDir   string   `yaml:"data_dir"`   // people, templates, events
-	KeepCrops bool     `yaml:"keep_crops"` // store a picture of the face with each template
-	Models    string   `yaml:"models"`     // folder of the model pack
-	Detector  string   `yaml:"detector"`   // how faces are searched for: short, full or tiled
-	Runtime   string   `yaml:"runtime"`    // path of libLiteRt.so; "" to search for it
-	Threads   int      `yaml:"threads"`    // that a model may use, 1..64
-	HTTP      HTTP     `yaml:"http"`
-	MQTT      MQTT     `yaml:"mqtt"`
-	Fleet     Fleet    `yaml:"fleet"`
-	Cameras   []Camera `yaml:"cameras"`
-	Match     Match    `yaml:"match"`
-	Quiet     Hours    `yaml:"quiet"` // when nothing is announced, besides the camera's
-	History   History  `yaml:"history"`
-	Unknown   Unknown  `yaml:"unknown"`
-	Log       Log      `yaml:"log"`
+	Device         string   `yaml:"device"`          // who we are in topics; Load fills in the host name
+	DataDir        string   `yaml:"data_dir"`        // people, templates, events
+	KeepCrops      bool     `yaml:"keep_crops"`      // store a picture of the face with each template
+	Models         string   `yaml:"models"`          // folder of the model pack
+	Detector       string   `yaml:"detector"`        // how faces are searched for: short, full or tiled
+	Runtime        string   `yaml:"runtime"`         // path of libLiteRt.so; "" to search for it
+	Threads        int      `yaml:"threads"`         // that a model may use, 1..64
+	Accelerator    string   `yaml:"accelerator"`     // what runs the models: cpu, auto or gpu
+	AcceleratorDir string   `yaml:"accelerator_dir"` // folder of the GPU's library; "" for that of libLiteRt.so
+	HTTP           HTTP     `yaml:"http"`
+	MQTT           MQTT     `yaml:"mqtt"`
+	Fleet          Fleet    `yaml:"fleet"`
+	Cameras        []Camera `yaml:"cameras"`
+	Match          Match    `yaml:"match"`
+	Quiet          Hours    `yaml:"quiet"` // when nothing is announced, besides the camera's
+	History        History  `yaml:"history"`
+	Unknown        Unknown  `yaml:"unknown"`
+	Log            Log      `yaml:"log"`
 }
 
 // HTTP is the port for enrolment.
@@ -143,16 +145,17 @@ func Default() Config {
 	camera := DefaultCamera()
 	camera.Name, camera.Source = "camera", "/dev/video0"
 	return Config{
-		DataDir:  "/var/lib/facerecd",
-		Models:   "/usr/lib/facerecd/models",
-		Detector: "full",
-		Threads:  1,
-		HTTP:     HTTP{Listen: "127.0.0.1:4000"},
-		MQTT:     MQTT{Base: "facerecd", Discovery: true, EmbeddedListen: "127.0.0.1:1883", Queue: Queue{Events: 100_000, MiB: 64, Age: 720 * time.Hour}},
-		Cameras:  []Camera{camera},
-		Match:    Match{MinSeen: 3},
-		History:  History{Events: 10_000, Days: 30, MiB: 64, Embeddings: true},
-		Unknown:  Unknown{Remember: true, Pictures: true, Days: 30},
+		DataDir:     "/var/lib/facerecd",
+		Models:      "/usr/lib/facerecd/models",
+		Detector:    "full",
+		Threads:     1,
+		Accelerator: "cpu",
+		HTTP:        HTTP{Listen: "127.0.0.1:4000"},
+		MQTT:        MQTT{Base: "facerecd", Discovery: true, EmbeddedListen: "127.0.0.1:1883", Queue: Queue{Events: 100_000, MiB: 64, Age: 720 * time.Hour}},
+		Cameras:     []Camera{camera},
+		Match:       Match{MinSeen: 3},
+		History:     History{Events: 10_000, Days: 30, MiB: 64, Embeddings: true},
+		Unknown:     Unknown{Remember: true, Pictures: true, Days: 30},
 	}
 }
 

@@ -34,6 +34,7 @@ func (c Config) problems() []error {
 	k.need(c.Models != "", "models: empty: name the folder of the model pack")
 	k.need(slices.Contains([]string{"short", "full", "tiled"}, c.Detector), "detector: %q: use short, full or tiled", c.Detector)
 	k.need(1 <= c.Threads && c.Threads <= 64, "threads: %d: set 1 to 64", c.Threads)
+	k.need(slices.Contains([]string{"cpu", "auto", "gpu"}, c.Accelerator), "accelerator: %q: use cpu, auto or gpu", c.Accelerator)
 	k.http(c.HTTP)
 	k.mqtt(c.MQTT)
 	k.cameras(c.Cameras)

@@ -47,6 +47,7 @@ type cli struct {
 	Doctor        doctorCmd        `cmd:"" help:"Check this machine: models, runtime, cameras, configuration."`
 	Service       serviceCmd       `cmd:"" help:"Install this binary as a service of the system, start, stop or show it."`
 	Version       versionCmd       `cmd:"" help:"Print the version."`
+	TryGPU        tryGPUCmd        `cmd:"" name:"try-gpu" hidden:"" help:"Run a pack's models on the CPU and on the GPU, and print how they did."`
 }
 
 // world is what a command works with.

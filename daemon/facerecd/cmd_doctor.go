@@ -14,6 +14,7 @@ import (
 	"facerecd/capture/jpeg"
 	"facerecd/capture/v4l2"
 	"facerecd/daemon"
+	"facerecd/daemon/accel"
 	"facerecd/daemon/api"
 	"facerecd/daemon/api/client"
 	"facerecd/daemon/config"
@@ -31,7 +32,8 @@ type finding struct {
 	State  string `json:"state"` // ok, warning, failed
 	Detail string `json:"detail"`
 
-	Camera *plugged `json:"camera,omitempty"` // for a camera that is plugged in
+	Camera *plugged       `json:"camera,omitempty"` // for a camera that is plugged in
+	Models []accel.Choice `json:"models,omitempty"` // where each runs, when a GPU was asked for
 
 	more []string // lines below the detail, for people
 }
@@ -67,7 +69,7 @@ func (c doctorCmd) Run(w *world) error {
 	} else {
 		r.add("configuration", fine, "%s, device %q", c.Config, cfg.Device)
 	}
-	r.vision(cfg)
+	r.vision(w.ctx, cfg)
 	r.jpeg()
 	r.data(cfg.DataDir)
 	running := r.daemon(w.ctx, cfg)
@@ -95,13 +97,14 @@ func (c doctorCmd) Run(w *world) error {
 }
 
 // vision checks the models and the runtime by using them.
-func (r *checkup) vision(cfg config.Config) {
+func (r *checkup) vision(ctx context.Context, cfg config.Config) {
 	v, err := daemon.OpenVision(cfg.Models, cfg.Runtime, cfg.Threads, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.add("models", failed, "%v", err)
 		return
 	}
 	v.Detector = inference.Mode(cfg.Detector)
+	v.Accelerate(ctx, cfg.Accelerator, cfg.AcceleratorDir, tryGPU)
 	engine, err := v.Engine()
 	if err != nil {
 		r.add("models", failed, "%v", err)
@@ -124,6 +127,25 @@ func (r *checkup) vision(cfg config.Config) {
 	r.add("runtime", fine, "%s", v.Runtime())
 	r.add("models", fine, "%s in %s; %.1f ms to search a 640x480 frame for faces",
 		v.Pack.ID, v.Pack.Dir, float64(time.Since(start).Microseconds())/1000/rounds)
+	r.accelerator(cfg.Accelerator, v.Decision())
+}
+
+// accelerator tells where the models run.
+func (r *checkup) accelerator(setting string, d accel.Decision) {
+	if len(d.Choices) == 0 {
+		r.add("accelerator", fine, "cpu: no GPU was asked for")
+		return
+	}
+	state := fine
+	if d.Complaint() != "" {
+		state = warning
+	}
+	r.add("accelerator", state, "%s, as tried just now; the daemon has tried it when it was started", setting)
+	f := &r.findings[len(r.findings)-1]
+	for _, c := range d.Choices {
+		f.more = append(f.more, c.Model+" "+c.String())
+		f.Models = append(f.Models, c)
+	}
 }
 
 func (r *checkup) jpeg() {

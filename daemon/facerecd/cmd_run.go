@@ -51,7 +51,8 @@ func (c runCmd) Run(w *world) error {
 	defer signal.Stop(hangup)
 	d := &daemon.Daemon{
 		Config: cfg, Version: version, Log: newLog(w.stderr, w.env, level), Level: level, Hangup: hangup,
-		Load: func() (config.Config, error) { return loadConfig(c.Config, w.env) },
+		Trial: tryGPU,
+		Load:  func() (config.Config, error) { return loadConfig(c.Config, w.env) },
 	}
 	if err := underSystemd(d); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (c runCmd) demo(w *world) (err error) {
 			err = fmt.Errorf("remove the demo's store: %w", rmErr)
 		}
 	}()
-	d := &daemon.Daemon{Config: cfg, Version: version, Log: newLog(w.stderr, w.env, max(cfg.Log.Level, slog.LevelWarn))}
+	d := &daemon.Daemon{Config: cfg, Version: version, Log: newLog(w.stderr, w.env, max(cfg.Log.Level, slog.LevelWarn)), Trial: tryGPU}
 	d.OnReady = func(broker string) {
 		fmt.Fprintf(w.stdout, `
 facerecd %s is running. The demo camera shows %s, %v each.

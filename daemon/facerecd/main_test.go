@@ -18,9 +18,17 @@ import (
 	"go.uber.org/goleak"
 
 	"facerecd/cross/testkit"
+	"facerecd/daemon/accel"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is also facerecd's: the daemon and doctor start their own program to
+// try the GPU, and that is this one here.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == accel.Command {
+		os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits before it is taken for failed.
 const patience = 60 * time.Second

@@ -219,6 +219,7 @@ export default {
   "setting.device": "The name of this device, on MQTT and in events",
   "setting.keep_crops": "Whether a picture of the face is kept with each enrolled photo",
   "setting.detector": "How faces are searched for: short (near), full (the room), tiled (far away)",
+  "setting.accelerator": "What computes: cpu, auto (the GPU where it is right and faster) or gpu (where it is right)",
   "setting.http.listen": "Where this page is served",
   "setting.mqtt.broker": "The MQTT broker that is used",
   "setting.mqtt.discovery": "Whether Home Assistant is told of this device",

@@ -219,6 +219,7 @@ export default {
   "setting.device": "El nombre de este dispositivo, en MQTT y en los eventos",
   "setting.keep_crops": "Si se guarda una imagen de la cara con cada foto registrada",
   "setting.detector": "Cómo se buscan las caras: short (cerca), full (la habitación), tiled (lejos)",
+  "setting.accelerator": "Qué calcula: cpu, auto (la GPU donde acierta y es más rápida) o gpu (donde acierta)",
   "setting.http.listen": "Dónde se sirve esta página",
   "setting.mqtt.broker": "El broker MQTT que se usa",
   "setting.mqtt.discovery": "Si se anuncia este dispositivo a Home Assistant",
