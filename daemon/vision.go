@@ -53,22 +53,29 @@ func OpenVision(dir, runtime string, threads int, log *slog.Logger) (*Vision, er
 	return &Vision{Pack: pack, library: library, threads: threads, log: log}, nil
 }
 
-// Accelerate has those models run on the GPU that setting, one of accel's, and a
-// trial allow. It is called before the first Engine, if at all, and its decision
-// holds for as long as the Vision. With accel.CPU nothing is tried or loaded.
-// There is no error: without a GPU there is still the CPU.
-func (v *Vision) Accelerate(ctx context.Context, setting, dir string, try accel.Trial) {
+// TryGPU decides what runs on the GPU by setting, one of accel's, and a trial of
+// its library in dir, "" for that of libLiteRt.so. With accel.CPU nothing is
+// tried.
+func (v *Vision) TryGPU(ctx context.Context, setting, dir string, try accel.Trial) accel.Decision {
 	if setting != accel.Auto && setting != accel.GPU {
-		return
+		return accel.Decision{}
 	}
-	dir = cmp.Or(dir, filepath.Dir(v.Runtime()))
 	report, err := try(ctx, accel.Request{
-		Models: v.Pack.Dir, Runtime: v.Runtime(), Dir: dir,
+		Models: v.Pack.Dir, Runtime: v.Runtime(), Dir: v.gpuDir(dir),
 		Detector: cmp.Or(v.Detector, inference.Full), Threads: v.threads,
 	})
-	d := accel.Decide(setting, report, err)
+	return accel.Decide(setting, report, err)
+}
+
+func (v *Vision) gpuDir(dir string) string { return cmp.Or(dir, filepath.Dir(v.Runtime())) }
+
+// Accelerate has those models run on the GPU that TryGPU decides on. It is called
+// before the first Engine, if at all, and holds for as long as the Vision. There
+// is no error: without a GPU there is still the CPU.
+func (v *Vision) Accelerate(ctx context.Context, setting, dir string, try accel.Trial) {
+	d := v.TryGPU(ctx, setting, dir, try)
 	if d.Any() {
-		if err := v.library.EnableGPU(dir); err != nil {
+		if err := v.library.EnableGPU(v.gpuDir(dir)); err != nil {
 			d = d.Without(err.Error(), accel.Roles()...)
 		}
 	}
@@ -146,9 +153,10 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 // open opens a model where the decision has it. One that the GPU cannot take any
 // more, for lack of memory, say, goes to the CPU for good.
 func (v *Vision) open(role string, data []byte) (*litert.Model, error) {
-	opts := litert.Options{Threads: v.threads, Log: v.log}
-	if opts.GPU = v.Decision().OnGPU(role); opts.GPU {
-		model, err := v.library.Open(data, opts)
+	if v.Decision().OnGPU(role) {
+		// Not in the log: LiteRT warns of each such model that its buffers are
+		// the CPU's, which ours always are.
+		model, err := v.library.Open(data, litert.Options{GPU: true})
 		if err == nil {
 			return model, nil
 		}
@@ -156,9 +164,8 @@ func (v *Vision) open(role string, data []byte) (*litert.Model, error) {
 		v.mu.Lock()
 		v.decision = v.decision.Without(err.Error(), role)
 		v.mu.Unlock()
-		opts.GPU = false
 	}
-	return v.library.Open(data, opts)
+	return v.library.Open(data, litert.Options{Threads: v.threads, Log: v.log})
 }
 
 // Close frees the models. Nothing may use the Engine any more.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,7 +43,7 @@ func (c Child) Try(ctx context.Context, r Request) (report Report, err error) {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case err == nil:
-		err = json.Unmarshal(stdout.text.Bytes(), &report)
+		report, err = stdout.report()
 	default:
 		if reason := stderr.reason(); reason != "" {
 			err = fmt.Errorf("%w: %s", err, reason)
@@ -70,6 +71,17 @@ func (h *head) Write(p []byte) (int, error) {
 	const most = 64 << 10
 	h.text.Write(p[:min(len(p), most-h.text.Len())])
 	return len(p), nil
+}
+
+// report is the line of what the process has said that is one. Drivers and the
+// GPU's library use standard output as well.
+func (h *head) report() (r Report, err error) {
+	for line := range bytes.Lines(h.text.Bytes()) {
+		if bytes.HasPrefix(line, []byte("{")) {
+			return r, json.Unmarshal(line, &r)
+		}
+	}
+	return r, errors.New("it told nothing")
 }
 
 // reason is the line of what the process has said that tells why it ended: the

@@ -28,14 +28,14 @@ func TestMain(m *testing.M) {
 func child(trick string, args []string) int {
 	switch trick {
 	case "tells":
-		fmt.Fprintln(os.Stderr, "INFO: the driver says hello")
-		fmt.Printf(`{"models":[{"model":"detector","error":%q,"cpu_ms":2.5}]}`, strings.Join(args, " "))
+		fmt.Println("INFO: the driver says hello")
+		fmt.Printf(`{"models":[{"model":"detector","error":%q,"cpu_ms":2.5}]}`+"\nINFO: and good-bye\n", strings.Join(args, " "))
 	case "fails":
 		fmt.Fprintln(os.Stderr, "INFO: the driver says hello")
 		fmt.Fprintln(os.Stderr, "facerecd: there is no library")
 		return 1
 	case "babbles":
-		fmt.Println("hello")
+		fmt.Println("the driver says hello")
 	case "hangs":
 		time.Sleep(time.Hour)
 	default:
@@ -53,7 +53,7 @@ func TestWhateverBecomesOfTheChildIsToldInWords(t *testing.T) {
 	}
 	for trickName, want := range map[string]string{
 		"fails":   "the trial of the GPU failed: exit status 1: there is no library",
-		"babbles": "the trial of the GPU failed: invalid character 'h' looking for beginning of value",
+		"babbles": "the trial of the GPU failed: it told nothing",
 		"hangs":   "the trial of the GPU failed: it was not over after 500ms",
 		"SIGILL":  "the trial of the GPU failed: exit status 2: SIGILL: illegal instruction",
 		"SIGABRT": "the trial of the GPU failed: exit status 2: SIGABRT: abort",

@@ -3,6 +3,7 @@ package accel
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"facerecd/inference"
@@ -74,7 +75,7 @@ func (m model) try(library *litert.Library, threads int) (o Outcome, err error) 
 
 	gpu, err := library.Open(m.file, litert.Options{GPU: true})
 	if err != nil {
-		o.Error = err.Error()
+		o.Error = inWords(err)
 		return o, nil
 	}
 	defer func() { _ = gpu.Close() }()
@@ -93,6 +94,14 @@ func (m model) try(library *litert.Library, threads int) (o Outcome, err error) 
 	}
 	o.Differences = w.all
 	return o, nil
+}
+
+// inWords is what to tell of a model that the GPU does not take.
+func inWords(err error) string {
+	if strings.Contains(err.Error(), "No adapters found") { // of LiteRT's several lines
+		return "there is no GPU that can be used: its Vulkan driver is missing or too old, or the user may not open /dev/dri/renderD*; see docs/gpu.md"
+	}
+	return err.Error()
 }
 
 // inputs are the pictures as the model's input wants them.

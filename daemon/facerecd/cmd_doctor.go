@@ -104,7 +104,6 @@ func (r *checkup) vision(ctx context.Context, cfg config.Config) {
 		return
 	}
 	v.Detector = inference.Mode(cfg.Detector)
-	v.Accelerate(ctx, cfg.Accelerator, cfg.AcceleratorDir, tryGPU)
 	engine, err := v.Engine()
 	if err != nil {
 		r.add("models", failed, "%v", err)
@@ -127,10 +126,11 @@ func (r *checkup) vision(ctx context.Context, cfg config.Config) {
 	r.add("runtime", fine, "%s", v.Runtime())
 	r.add("models", fine, "%s in %s; %.1f ms to search a 640x480 frame for faces",
 		v.Pack.ID, v.Pack.Dir, float64(time.Since(start).Microseconds())/1000/rounds)
-	r.accelerator(cfg.Accelerator, v.Decision())
+	r.accelerator(cfg.Accelerator, v.TryGPU(ctx, cfg.Accelerator, cfg.AcceleratorDir, tryGPU))
 }
 
-// accelerator tells where the models run.
+// accelerator tells where a daemon would run the models. This process itself uses
+// the CPU: the GPU's library writes to standard output as it likes.
 func (r *checkup) accelerator(setting string, d accel.Decision) {
 	if len(d.Choices) == 0 {
 		r.add("accelerator", fine, "cpu: no GPU was asked for")
@@ -140,7 +140,7 @@ func (r *checkup) accelerator(setting string, d accel.Decision) {
 	if d.Complaint() != "" {
 		state = warning
 	}
-	r.add("accelerator", state, "%s, as tried just now; the daemon has tried it when it was started", setting)
+	r.add("accelerator", state, "%s, tried just now; the daemon tries it when it is started", setting)
 	f := &r.findings[len(r.findings)-1]
 	for _, c := range d.Choices {
 		f.more = append(f.more, c.Model+" "+c.String())

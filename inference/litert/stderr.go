@@ -68,11 +68,18 @@ func (m *messages) take() []string {
 	var lines []string
 	for line := range strings.Lines(text.String()) {
 		line = strings.TrimSpace(line)
-		if line != "" && !strings.HasPrefix(line, "INFO:") && !strings.HasPrefix(line, "VERBOSE:") {
+		if line != "" && !informational(line) {
 			lines = append(lines, line)
 		}
 	}
 	return lines
+}
+
+// informational tells whether a line is of no use to anybody. The GPU's library
+// writes in a style of its own, and warns once of that.
+func informational(line string) bool {
+	return strings.HasPrefix(line, "INFO:") || strings.HasPrefix(line, "VERBOSE:") || strings.HasPrefix(line, "I0000 ") ||
+		strings.HasPrefix(line, "WARNING: Logging before InitGoogle()")
 }
 
 // explain adds what LiteRT has printed to an error, and otherwise logs it.

@@ -32,7 +32,7 @@ func TestLiteRTPrintsIntoTheLogAndNotOnStandardError(t *testing.T) {
 		printC(t, l, lines)
 	}
 
-	printed("INFO: hello\nWARNING: careful\nERROR: broken\n")
+	printed("INFO: hello\nWARNING: careful\nI0000 00:00:1.2 3 x.cc:4] hello\nERROR: broken\n")
 	if err := l.says.explain(nil, log); err != nil {
 		t.Fatal(err)
 	}
