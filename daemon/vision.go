@@ -82,11 +82,11 @@ func (v *Vision) Accelerate(ctx context.Context, setting, dir string, try accel.
 	v.mu.Lock()
 	v.decision = d
 	v.mu.Unlock()
-	level := slog.LevelInfo
-	if d.Complaint() != "" {
-		level = slog.LevelWarn
-	}
 	for _, c := range d.Choices {
+		level := slog.LevelInfo
+		if setting == accel.GPU && !c.GPU {
+			level = slog.LevelWarn
+		}
 		v.log.Log(ctx, level, "a model was tried on the GPU", "model", c.Model, "runs", c.String())
 	}
 }

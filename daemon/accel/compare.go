@@ -15,15 +15,13 @@ const (
 	// decides.
 	scoreLimit = 0.05
 	// boxLimit is of a box and its points where there is a face, in sides of the
-	// detector's picture: the crop that is looked at next has a margin of 5 % of
-	// the face.
+	// detector's picture: one step of the full-range detector's anchors.
 	boxLimit = 0.02
 	// patternLimit is of all boxes together, 1 - cosine, also where there is no
 	// face: what is worse is another network.
 	patternLimit = 0.02
-	// landmarkLimit is of a landmark, in sides of the face's crop: a tenth of the
-	// distance between the eyes, which is about what the network itself is off by
-	// on an easy photo, would be 0.04.
+	// landmarkLimit is of a landmark, in sides of the face's crop: about a
+	// twentieth of the distance between the eyes.
 	landmarkLimit = 0.02
 	// probabilityLimit is of "this is a face", which is asked for at 0.5 and 0.98.
 	probabilityLimit = 0.05
