@@ -48,6 +48,10 @@ func (s *Store) compact() error {
 		return fmt.Errorf("compact store: %w", explain(err))
 	}
 	s.Settle()
+	select {
+	case s.rewrote <- struct{}{}: // and once more, in a moment: see Run
+	default:
+	}
 	return nil
 }
 

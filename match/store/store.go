@@ -78,7 +78,8 @@ type Store struct {
 	opts     Options
 	log      *slog.Logger
 	appended chan struct{}
-	opened   time.Time // with a monotonic reading; see age
+	rewrote  chan struct{} // the files were, so that there is memory to give back
+	opened   time.Time     // with a monotonic reading; see age
 
 	mu         sync.RWMutex
 	db         *badger.DB          // nil once closed
@@ -106,6 +107,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		opts:       opts,
 		log:        opts.Log,
 		appended:   make(chan struct{}, 1),
+		rewrote:    make(chan struct{}, 1),
 		opened:     time.Now(),
 		prepared:   make(map[string]struct{}),
 		unfinished: make(map[string]struct{}),
@@ -186,19 +188,30 @@ func setDefault[T comparable](field *T, value T) {
 // have waited too long, garbage in Badger's value log, and what was deleted or
 // changed and is still in the files. Its owner waits for it before calling Close.
 func (s *Store) Run(ctx context.Context) error {
-	tick := time.NewTicker(s.opts.GCInterval)
-	defer tick.Stop()
-	for {
+	tidy := func() {
 		if err := s.tidy(); err != nil {
 			s.log.Warn("tidying the store failed, will try again", "err", err)
 		}
+	}
+	tick, settle := time.NewTicker(s.opts.GCInterval), time.NewTimer(settleAfter)
+	defer tick.Stop()
+	defer settle.Stop()
+	for tidy(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			tidy()
+		case <-s.rewrote:
+			settle.Reset(settleAfter)
+		case <-settle.C:
+			s.Settle()
 		}
 	}
 }
+
+// settleAfter is when Badger has let go of what it rewrote.
+const settleAfter = 2 * time.Second
 
 func (s *Store) tidy() error {
 	s.mu.Lock()
