@@ -34,6 +34,10 @@ func child(trick string, args []string) int {
 		fmt.Fprintln(os.Stderr, "INFO: the driver says hello")
 		fmt.Fprintln(os.Stderr, "facerecd: there is no library")
 		return 1
+	case "needs another processor": // as the arm64 library on a Cortex-A72
+		fmt.Fprintln(os.Stderr, "FATAL ERROR: This binary was compiled with lse enabled")
+		_ = syscall.Kill(os.Getpid(), syscall.SIGILL)
+		time.Sleep(time.Hour)
 	case "babbles":
 		fmt.Println("the driver says hello")
 	case "hangs":
@@ -52,12 +56,13 @@ func TestWhateverBecomesOfTheChildIsToldInWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	for trickName, want := range map[string]string{
-		"fails":   "the trial of the GPU failed: exit status 1: there is no library",
-		"babbles": "the trial of the GPU failed: it told nothing",
-		"hangs":   "the trial of the GPU failed: it was not over after 500ms",
-		"SIGILL":  "the trial of the GPU failed: exit status 2: SIGILL: illegal instruction",
-		"SIGABRT": "the trial of the GPU failed: exit status 2: SIGABRT: abort",
-		"SIGKILL": "the trial of the GPU failed: signal: killed",
+		"fails":                   "the trial of the GPU failed: exit status 1: there is no library",
+		"babbles":                 "the trial of the GPU failed: it told nothing",
+		"hangs":                   "the trial of the GPU failed: it was not over after 500ms",
+		"SIGILL":                  "the trial of the GPU failed: exit status 2: SIGILL: illegal instruction",
+		"SIGABRT":                 "the trial of the GPU failed: exit status 2: SIGABRT: abort",
+		"needs another processor": "the trial of the GPU failed: exit status 2: FATAL ERROR: This binary was compiled with lse enabled",
+		"SIGKILL":                 "the trial of the GPU failed: signal: killed",
 	} {
 		t.Run(trickName, func(t *testing.T) {
 			t.Setenv(trick, trickName)
