@@ -14,8 +14,8 @@ const (
 // others is left out: a photo of somebody else, or a bad one.
 //
 // A mean has less of what is one photo's only, such as its light, so that it is
-// nearer to the next photo than most of them; it does not replace them, for
-// somebody with and without glasses looks like neither the mean of both.
+// nearer to the next photo than most of them. It does not replace them: the mean
+// of somebody with and without glasses looks like neither.
 func fuse(vectors [][]int16) []int16 {
 	if len(vectors) < fused {
 		return nil
