@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"regexp"
 	"testing"
 	"time"
@@ -11,6 +13,12 @@ import (
 func TestStrangersAreListedNamedIgnoredAndForgotten(t *testing.T) {
 	t.Parallel()
 	config, server, _ := configure(t, "obama", "biden")
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Long enough for as many looks as it takes, on a busy machine too.
+	write(t, config, bytes.Replace(text, []byte("hold: 1s"), []byte("hold: 5s"), 1))
 	daemon := begin(t, nil, "run", "--config", config)
 	daemon.says(t, "facerecd is ready")
 	ask := func(args ...string) string { t.Helper(); return must(t, append(args, "--server", server)...) }
