@@ -311,6 +311,7 @@ func TestAPersonsTopicFollowsThePerson(t *testing.T) {
 }
 
 func TestDiscoveriesThatDifferAreApartAndTheLastOneComes(t *testing.T) {
+	long(t)
 	_, c, e := besideMosquitto(t)
 	second := c.Cameras[0]
 	second.Name, second.Source = "yard", photo(t, "biden")
@@ -352,6 +353,7 @@ func TestDiscoveriesThatDifferAreApartAndTheLastOneComes(t *testing.T) {
 }
 
 func TestPicturesOfFacesArePublishedOnlyWhenTheOwnerWantsThem(t *testing.T) {
+	long(t)
 	for _, wanted := range []bool{false, true} {
 		m := newMosquitto(t)
 		m.start(t)

@@ -66,6 +66,7 @@ func (r *rig) newest(t *testing.T) uint64 {
 // TestWhatIsToldOverMQTTFollowsTheRules runs the daemon with its real parts
 // through everything that an owner can set.
 func TestWhatIsToldOverMQTTFollowsTheRules(t *testing.T) {
+	long(t)
 	c := settings(t, folder(t, "obama", "biden"))
 	c.MQTT.Images = true
 	c.Cameras[0].Hold = 3 * time.Second // longer than it takes somebody to have left

@@ -100,6 +100,7 @@ func asExit(err error, exit **exec.ExitError) bool {
 // daemon keeps people, deletes them, and reads the files of the running daemon
 // and of another device of its fleet as bytes.
 func TestWhoIsDeletedLeavesNothingInAnyFile(t *testing.T) {
+	long(t)
 	t.Parallel()
 	m := newMosquitto(t)
 	m.start(t)

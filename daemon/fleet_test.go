@@ -305,6 +305,7 @@ func TestTwoWhoEnrolledOneNameBecomeOnePerson(t *testing.T) {
 }
 
 func TestAForgedRecordIsRefusedAndReplaced(t *testing.T) {
+	long(t)
 	m := newMosquitto(t)
 	m.start(t)
 	key := newKey(t)

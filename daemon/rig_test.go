@@ -109,6 +109,15 @@ func (r *rig) healthy(t *testing.T) {
 	}
 }
 
+// long is for a test of many seconds that runs the same goroutines as shorter
+// ones: the race detector, which makes minutes of it, is run with -short.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it takes long, and shorter tests run the same goroutines")
+	}
+}
+
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

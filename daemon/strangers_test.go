@@ -56,6 +56,7 @@ func (r *rig) strangers(t *testing.T, ignored bool) []api.Stranger {
 }
 
 func TestTheSameStrangerHasTheSameIDUntilTheyAreNamed(t *testing.T) {
+	long(t)
 	t.Parallel()
 	shows := whose(t, "obama", "obama2", "biden")
 	plug := filepath.Join(t.TempDir(), "camera")
@@ -202,6 +203,7 @@ func TestNothingIsLeftOfAForgottenStranger(t *testing.T) {
 }
 
 func TestWhoIsIgnoredIsNotToldOf(t *testing.T) {
+	long(t)
 	t.Parallel()
 	shows := whose(t, "obama", "biden")
 	plug := filepath.Join(t.TempDir(), "camera")

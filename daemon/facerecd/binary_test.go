@@ -20,6 +20,9 @@ import (
 // build compiles the program as it is shipped.
 func build(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("the program is built without the race detector, for which -short is")
+	}
 	path := filepath.Join(t.TempDir(), "facerecd")
 	c := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-trimpath", "-ldflags", "-X main.version=1.2.3-test", "-o", path, "./daemon/facerecd")
 	c.Dir = testkit.Root(t)

@@ -44,6 +44,9 @@ type storm struct {
 // order once repeats are dropped, and no number may be missing.
 func TestNoEventIsLostInAStorm(t *testing.T) {
 	for _, secured := range []bool{false, true} {
+		if secured && testing.Short() {
+			continue // the same goroutines
+		}
 		t.Run(map[bool]string{false: "plain", true: "TLS with certificates and a password"}[secured], func(t *testing.T) {
 			weather(t, secured)
 		})
