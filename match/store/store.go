@@ -196,6 +196,7 @@ func (s *Store) Run(ctx context.Context) error {
 	tick, settle := time.NewTicker(s.opts.GCInterval), time.NewTimer(settleAfter)
 	defer tick.Stop()
 	defer settle.Stop()
+	settle.Stop() // until there is something to give back
 	for tidy(); ; {
 		select {
 		case <-ctx.Done():
