@@ -46,9 +46,7 @@ func (s *service) streamEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("read missed events: %w", err)
 	}
-	out := newStream(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	out := newEventStream(w)
 	if !out.write([]byte("retry: 2000\n\n")) || r.Method == http.MethodHead {
 		return nil
 	}

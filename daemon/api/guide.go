@@ -135,10 +135,8 @@ func (s *service) enrolBefore(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
 	g := &guided{
-		look: l, out: newStream(w), guide: s.Faces.Guide(want.Poses),
+		look: l, out: newEventStream(w), guide: s.Faces.Guide(want.Poses),
 		said: Guidance{Step: want.Poses[0], Of: len(want.Poses)}, at: time.Now(),
 	}
 	e, err := g.enrol(p, want)

@@ -36,6 +36,13 @@ type stream struct {
 
 func newStream(w http.ResponseWriter) stream { return stream{w, http.NewResponseController(w)} }
 
+// newEventStream is a stream of server-sent events.
+func newEventStream(w http.ResponseWriter) stream {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep events back
+	return newStream(w)
+}
+
 // write sends a piece at once, and tells whether the client still takes it.
 func (s stream) write(piece []byte) bool {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(writePatience))
