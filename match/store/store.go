@@ -193,10 +193,9 @@ func (s *Store) Run(ctx context.Context) error {
 			s.log.Warn("tidying the store failed, will try again", "err", err)
 		}
 	}
-	tick, settle := time.NewTicker(s.opts.GCInterval), time.NewTimer(settleAfter)
+	tick := time.NewTicker(s.opts.GCInterval)
 	defer tick.Stop()
-	defer settle.Stop()
-	settle.Stop() // until there is something to give back
+	var settle <-chan time.Time // nil until there is something to give back
 	for tidy(); ; {
 		select {
 		case <-ctx.Done():
@@ -204,8 +203,8 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-tick.C:
 			tidy()
 		case <-s.rewrote:
-			settle.Reset(settleAfter)
-		case <-settle.C:
+			settle = time.After(settleAfter)
+		case <-settle:
 			s.Settle()
 		}
 	}
