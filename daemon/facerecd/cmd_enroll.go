@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -71,18 +72,23 @@ func (c enrollCmd) Run(w *world) error {
 
 // one enrols one person, with photos or before a camera.
 func (c enrollCmd) one(w *world, daemon *client.Client) (api.Enrollment, error) {
-	switch {
-	case c.Camera != "":
-		want := api.GuideRequest{Name: c.Name, Force: c.Force, Poses: c.Poses}
-		said := ""
-		return daemon.Guide(w.ctx, c.Camera, want, func(g api.Guidance) {
-			if line := fmt.Sprintf("%d of %d: %s", g.Taken, g.Of, g.Detail); line != said {
-				fmt.Fprintln(w.stderr, line)
-				said = line
-			}
-		})
-	case c.Force:
-		return daemon.ForceRegister(w.ctx, c.Name, c.Photos)
+	if c.Camera == "" {
+		return registration(daemon, c.Force)(w.ctx, c.Name, c.Photos)
 	}
-	return daemon.Register(w.ctx, c.Name, c.Photos)
+	want := api.GuideRequest{Name: c.Name, Force: c.Force, Poses: c.Poses}
+	said := ""
+	return daemon.Guide(w.ctx, c.Camera, want, func(g api.Guidance) {
+		if line := fmt.Sprintf("%d of %d: %s", g.Taken, g.Of, g.Detail); line != said {
+			fmt.Fprintln(w.stderr, line)
+			said = line
+		}
+	})
+}
+
+// registration is how a person's photos are sent.
+func registration(daemon *client.Client, force bool) func(ctx context.Context, name string, photos []string) (api.Enrollment, error) {
+	if force {
+		return daemon.ForceRegister
+	}
+	return daemon.Register
 }

@@ -85,10 +85,7 @@ func (p photoFolder) enrol(w *world, open func() (*client.Client, error)) (err e
 // enrolOne sends one person's photos, and says what is wrong with those that were
 // not used.
 func (p photoFolder) enrolOne(w *world, daemon *client.Client, a album, tmp string, cropped bool, bar *progress) (used int, problems []string, err error) {
-	register := daemon.Register
-	if p.force {
-		register = daemon.ForceRegister
-	}
+	register := registration(daemon, p.force)
 	note := func(rejected []api.Rejection) {
 		for _, r := range rejected {
 			problems = append(problems, fmt.Sprintf("%s: %s (%s)", strings.TrimSuffix(r.Image, converted), r.Detail, r.Reason))
