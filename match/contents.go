@@ -18,7 +18,7 @@ type contents struct {
 
 func newContents(size int) contents {
 	return contents{
-		matrix: matrix{size: size}, means: matrix{size: size},
+		matrix: newMatrix(size), means: newMatrix(size),
 		slots: make(map[string]int), foreign: make(map[string]int), not: make(map[int32][][]int16),
 	}
 }
@@ -26,22 +26,27 @@ func newContents(size int) contents {
 // matrix is rows of quantised numbers in blocks: it grows without being copied,
 // which would take as much memory again.
 type matrix struct {
-	size   int
+	size   int // of a row
+	padded int // likewise, with zeros up to the stride
 	blocks [][]int16
+}
+
+func newMatrix(size int) matrix {
+	return matrix{size: size, padded: (size + stride - 1) / stride * stride}
 }
 
 // blockRows is how many rows a block has: 192 KiB of 192 elements each.
 const blockRows = 512
 
 func (m *matrix) row(i int) []int16 {
-	at := i % blockRows * m.size
+	at := i % blockRows * m.padded
 	return m.blocks[i/blockRows][at : at+m.size]
 }
 
 // extend makes room for n rows. New ones are zero.
 func (m *matrix) extend(n int) {
 	for n > len(m.blocks)*blockRows {
-		m.blocks = append(m.blocks, make([]int16, blockRows*m.size))
+		m.blocks = append(m.blocks, make([]int16, blockRows*m.padded))
 	}
 }
 

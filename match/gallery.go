@@ -267,7 +267,7 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	if err != nil {
 		return Ranking{}
 	}
-	s := search{probe: quantize(u), best: -1, second: -1, bestScore: none, secondScore: none}
+	s := newSearch(quantize(u))
 
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -275,13 +275,19 @@ func (g *Gallery) Search(probe []float32) Ranking {
 	for from := 0; from < len(g.rows); from += blockRows { // row would divide for each
 		vectors := g.blocks[from/blockRows]
 		for _, who := range g.rows[from:min(from+blockRows, len(g.rows))] {
-			s.consider(who, vectors[:g.size])
-			vectors = vectors[g.size:]
+			if s.nearly(vectors[:g.padded]) > s.skipped {
+				s.consider(who, vectors[:g.size])
+			}
+			vectors = vectors[g.padded:]
 		}
 	}
-	for slot, own := range g.own {
-		if len(own) >= fused {
-			s.consider(int32(slot), g.means.row(slot))
+	for from := 0; from < len(g.own); from += blockRows {
+		vectors := g.means.blocks[from/blockRows]
+		for i, own := range g.own[from:min(from+blockRows, len(g.own))] {
+			if len(own) >= fused && s.nearly(vectors[:g.padded]) > s.skipped {
+				s.consider(int32(from+i), vectors[:g.size])
+			}
+			vectors = vectors[g.padded:]
 		}
 	}
 	return Ranking{Best: g.candidate(s.best, s.bestScore), Second: g.candidate(s.second, s.secondScore)}
@@ -292,25 +298,36 @@ const none = -2
 
 // search is one under way, by slots.
 type search struct {
-	g                      *Gallery
-	probe                  []int16
+	g     *Gallery
+	probe []int16
+	coarse
+	skipped                int   // up to this result of nearly, a row changes nothing
 	best, second           int32 // -1: nobody
 	bestScore, secondScore float32
+}
+
+func newSearch(probe []int16) search {
+	c := newCoarse(probe)
+	return search{probe: probe, coarse: c, skipped: c.atMost(none), best: -1, second: -1, bestScore: none, secondScore: none}
 }
 
 func (s *search) consider(who int32, vector []int16) {
 	score := cosine(vector, s.probe)
 	switch {
 	case score <= s.secondScore:
+		return
 	case len(s.g.not) > 0 && score < s.g.against(who, s.probe):
+		return
 	case who == s.best:
 		s.bestScore = max(s.bestScore, score)
+		return
 	case score > s.bestScore:
 		s.second, s.secondScore = s.best, s.bestScore
 		s.best, s.bestScore = who, score
 	default:
 		s.second, s.secondScore = who, score
 	}
+	s.skipped = s.atMost(s.secondScore)
 }
 
 func (g *Gallery) candidate(slot int32, score float32) Candidate {

@@ -138,7 +138,7 @@ func TestRemovePersonLeavesNoNumberInMemory(t *testing.T) {
 	if n := g.RemovePerson("ana"); n != 2 {
 		t.Errorf("removed %d, want 2", n)
 	}
-	for i, x := range slices.Concat(g.blocks[0][len(g.rows)*g.size:], g.means.blocks[0]) {
+	for i, x := range slices.Concat(g.blocks[0][len(g.rows)*g.padded:], g.means.blocks[0]) {
 		if x != 0 {
 			t.Errorf("number %v left behind the matrix at %d", x, i)
 		}
