@@ -20,6 +20,7 @@ const steady = 0.08
 // pose, in whatever order they come.
 type poser struct {
 	missing []api.Direction // in the order in which they are asked for
+	turned  bool            // a look to one side was taken
 	// before is the last look, if it was good for a pose that was missing.
 	before *glance
 	// hindered counts the looks that were not taken, by their codes.
@@ -39,6 +40,7 @@ func (p *poser) see(faces []inference.Face) (face *inference.Face, pose api.Dire
 	switch code {
 	case api.GuideTaken:
 		p.missing = slices.DeleteFunc(p.missing, func(d api.Direction) bool { return d == pose })
+		p.turned = p.turned || pose != api.Front
 		p.before = nil
 		return face, pose, code
 	case api.GuideStill:
@@ -62,7 +64,7 @@ func (p *poser) judge(faces []inference.Face) (face *inference.Face, pose api.Di
 	case len(reasons) > 0:
 		return face, pose, string(reasons[0])
 	case !slices.Contains(p.missing, pose):
-		return face, pose, towards(p.missing[0])
+		return face, pose, p.ask()
 	case p.before == nil || p.before.pose != pose || !held(p.before.box, face.Box):
 		return face, pose, api.GuideStill
 	}
@@ -86,15 +88,19 @@ func held(before, now inference.Box) bool {
 	return math.Hypot(float64(a.X-b.X), float64(a.Y-b.Y)) < most && math.Abs(float64(before.Width-now.Width)) < most
 }
 
-// towards is the code that asks for a pose.
-func towards(pose api.Direction) string {
-	switch pose {
-	case api.Left:
+// ask is the code that asks for the next pose. The second side is the other one:
+// before a camera that shows people as a mirror does, its name would be wrong.
+func (p *poser) ask() string {
+	switch next := p.missing[0]; {
+	case next == api.Front:
+		return api.GuideFront
+	case p.turned:
+		return api.GuideTurnOther
+	case next == api.Left:
 		return api.GuideTurnLeft
-	case api.Right:
+	default:
 		return api.GuideTurnRight
 	}
-	return api.GuideFront
 }
 
 // instruction says what to do about a code.
@@ -114,6 +120,8 @@ func instruction(code string) string {
 		return "Turn your head a little to your left."
 	case api.GuideTurnRight:
 		return "Turn your head a little to your right."
+	case api.GuideTurnOther:
+		return "Turn your head a little to the other side."
 	case api.GuideBusy:
 		return "facerecd was busy with other requests; try again in a minute."
 	}

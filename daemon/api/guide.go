@@ -51,7 +51,8 @@ const (
 	GuideFront     = "look_straight" // for the step front
 	GuideTurnLeft  = "turn_left"
 	GuideTurnRight = "turn_right"
-	GuideBusy      = "busy" // nobody has looked: other requests are being worked on
+	GuideTurnOther = "turn_other" // for the second side
+	GuideBusy      = "busy"       // nobody has looked: other requests are being worked on
 )
 
 // GuideRequest is what a client sends.

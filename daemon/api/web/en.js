@@ -124,6 +124,7 @@ export default {
   "guide.say.look_straight": "Look straight into the camera.",
   "guide.say.turn_left": "Turn your head a little to your left.",
   "guide.say.turn_right": "Turn your head a little to your right.",
+  "guide.say.turn_other": "Turn your head a little to the other side.",
   "guide.say.hold_still": "Hold still.",
   "guide.say.taken": "Good, the picture is taken.",
   "guide.say.busy": "Wait a moment: facerecd is busy.",

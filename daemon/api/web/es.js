@@ -124,6 +124,7 @@ export default {
   "guide.say.look_straight": "Mire de frente a la cámara.",
   "guide.say.turn_left": "Gire un poco la cabeza a su izquierda.",
   "guide.say.turn_right": "Gire un poco la cabeza a su derecha.",
+  "guide.say.turn_other": "Gire un poco la cabeza al otro lado.",
   "guide.say.hold_still": "No se mueva.",
   "guide.say.taken": "Bien, la foto está tomada.",
   "guide.say.busy": "Espere un momento: facerecd está ocupado.",
