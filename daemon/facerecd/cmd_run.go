@@ -74,7 +74,7 @@ func saveMemory(env []string) {
 	if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, "GOGC=") }) {
 		return
 	}
-	const garbage = 6 << 20
+	const garbage = 4 << 20
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	debug.SetGCPercent(int(min(max(100*garbage/m.HeapAlloc, 10), 100)))
