@@ -134,9 +134,13 @@ func (v *Vision) Engine() (_ *Engine, err error) {
 	var networks []inference.Network
 	for _, m := range []struct {
 		role string
-		data []byte
-	}{{"detector", pack.Detector}, {"landmarks", pack.Landmarks}, {"embedding", pack.Embedding}} {
-		model, err := v.open(m.role, m.data)
+		file inference.ModelFile
+	}{{"detector", pack.Models.Detector}, {"landmarks", pack.Models.Landmarks}, {"embedding", pack.Models.Embedding}} {
+		data, err := pack.Read(m.file)
+		if err != nil {
+			return e, err
+		}
+		model, err := v.open(m.role, data)
 		if err != nil {
 			return e, fmt.Errorf("open the %s model: %w", m.role, err)
 		}

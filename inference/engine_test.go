@@ -62,7 +62,11 @@ func open(t testing.TB, pack *inference.Pack) (*inference.Engine, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open := func(model []byte) inference.Network {
+	open := func(file inference.ModelFile) inference.Network {
+		model, err := pack.Read(file)
+		if err != nil {
+			t.Fatal(err)
+		}
 		m, err := library.Open(model, litert.Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -74,7 +78,7 @@ func open(t testing.TB, pack *inference.Pack) (*inference.Engine, error) {
 		})
 		return m
 	}
-	return inference.NewEngine(pack, open(pack.Detector), open(pack.Landmarks), open(pack.Embedding))
+	return inference.NewEngine(pack, open(pack.Models.Detector), open(pack.Models.Landmarks), open(pack.Models.Embedding))
 }
 
 func photo(t testing.TB, name string) image.Image {

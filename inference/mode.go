@@ -17,19 +17,17 @@ const (
 	Tiled Mode = "tiled"
 )
 
-// With is the same pack, to be used in a mode; LoadPack's is Full. The packs
-// share their models. A pack without a short-range detector is refused Short.
+// With is the same pack, to be used in a mode; LoadPack's is Full. A pack without a short-range detector is refused Short.
 func (p *Pack) With(mode Mode) (*Pack, error) {
 	with := *p
 	with.mode = mode
 	switch mode {
 	case Full, Tiled:
 	case Short:
-		if p.DetectorShort == nil {
+		if p.Models.DetectorShort == nil {
 			return nil, fmt.Errorf("the model pack %s in %s has no short-range detector: set `detector` to full, or `models` to a pack that has one", p.ID, p.Dir)
 		}
 		with.Models.Detector, with.Pipeline.Detector = *p.Models.DetectorShort, *p.Manifest.Pipeline.DetectorShort
-		with.Detector = p.DetectorShort
 	default:
 		return nil, fmt.Errorf("unknown detector mode %q: use short, full or tiled", mode)
 	}

@@ -95,15 +95,19 @@ func TestLandmarkNetworkMayTakePicturesOfAnySide(t *testing.T) {
 		15:   "the landmarks model takes pictures of 15x15: sides of 16 to 1024 are possible",
 		1025: "the landmarks model takes pictures of 1025x1025: sides of 16 to 1024 are possible",
 	} {
-		detector := openModel(t, pack.Detector)
+		detector := openModel(t, pack, pack.Models.Detector)
 		if _, err := inference.NewEngine(pack, detector, fixedLandmarks{side}, nil); err == nil || err.Error() != want {
 			t.Errorf("%v\nwant %s", err, want)
 		}
 	}
 }
 
-func openModel(t testing.TB, model []byte) inference.Network {
+func openModel(t testing.TB, pack *inference.Pack, file inference.ModelFile) inference.Network {
 	t.Helper()
+	model, err := pack.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
 	library, err := litert.Load(testkit.Runtime(t))
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +127,7 @@ func openModel(t testing.TB, model []byte) inference.Network {
 func newEngineWith(t *testing.T, landmarks inference.Network) *inference.Engine {
 	t.Helper()
 	pack := newEngine(t).Pack()
-	e, err := inference.NewEngine(pack, openModel(t, pack.Detector), landmarks, openModel(t, pack.Embedding))
+	e, err := inference.NewEngine(pack, openModel(t, pack, pack.Models.Detector), landmarks, openModel(t, pack, pack.Models.Embedding))
 	if err != nil {
 		t.Fatal(err)
 	}

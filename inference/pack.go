@@ -127,9 +127,6 @@ type DecisionSettings struct {
 type Pack struct {
 	Manifest
 	Dir string
-	// The models, as TFLite flatbuffers. Nothing changes them after LoadPack.
-	Detector, Landmarks, Embedding []byte
-	DetectorShort                  []byte // nil in a pack without one
 
 	mode Mode // see With
 }
@@ -152,19 +149,11 @@ func LoadPack(dir string) (*Pack, error) {
 	if p.Manifest, err = parseManifest(text); err != nil {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, "manifest.json"), err)
 	}
-	for _, m := range []struct {
-		file *ModelFile
-		into *[]byte
-	}{
-		{&p.Models.Detector, &p.Detector},
-		{p.Models.DetectorShort, &p.DetectorShort},
-		{&p.Models.Landmarks, &p.Landmarks},
-		{&p.Models.Embedding, &p.Embedding},
-	} {
-		if m.file == nil {
+	for _, m := range []*ModelFile{&p.Models.Detector, p.Models.DetectorShort, &p.Models.Landmarks, &p.Models.Embedding} {
+		if m == nil {
 			continue
 		}
-		if *m.into, err = readModel(dir, *m.file); err != nil {
+		if _, err := p.Read(*m); err != nil {
 			return nil, err
 		}
 	}
@@ -211,11 +200,14 @@ func parseManifest(text []byte) (Manifest, error) {
 	return m, nil
 }
 
-func readModel(dir string, m ModelFile) ([]byte, error) {
+// Read reads one of the pack's models, a TFLite flatbuffer, which the caller owns.
+// It is what the manifest says, or an error, as for LoadPack: whoever opens models
+// needs the megabytes once, and not the pack.
+func (p *Pack) Read(m ModelFile) ([]byte, error) {
 	if !filepath.IsLocal(m.File) {
 		return nil, fmt.Errorf("model file %q of the manifest lies outside the pack", m.File)
 	}
-	path := filepath.Join(dir, m.File)
+	path := filepath.Join(p.Dir, m.File)
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("the model pack is incomplete: %w; install it again, or run `make models`", err)

@@ -14,8 +14,10 @@ func TestShippedPackIsWhatItsManifestSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Detector) == 0 || len(p.Landmarks) == 0 || len(p.Embedding) == 0 {
-		t.Error("a model is empty")
+	for _, m := range []ModelFile{p.Models.Detector, *p.Models.DetectorShort, p.Models.Landmarks, p.Models.Embedding} {
+		if model, err := p.Read(m); err != nil || len(model) == 0 {
+			t.Errorf("%s: %d bytes, %v", m.File, len(model), err)
+		}
 	}
 }
 

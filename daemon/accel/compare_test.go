@@ -93,12 +93,16 @@ func TestTheDrawnFacesAreFacesToTheShippedPack(t *testing.T) {
 	}
 	p := pack.Pipeline
 	for _, m := range []model{
-		{"detector", pack.Detector, p.Detector.Normalisation, false},
-		{"detector", pack.DetectorShort, p.DetectorShort.Normalisation, false},
-		{"landmarks", pack.Landmarks, p.Landmarks.Normalisation, p.Landmarks.Transposed},
-		{"embedding", pack.Embedding, p.Embedding.Normalisation, false},
+		{"detector", pack.Models.Detector, p.Detector.Normalisation, false},
+		{"detector", *pack.Models.DetectorShort, p.DetectorShort.Normalisation, false},
+		{"landmarks", pack.Models.Landmarks, p.Landmarks.Normalisation, p.Landmarks.Transposed},
+		{"embedding", pack.Models.Embedding, p.Embedding.Normalisation, false},
 	} {
-		n, err := library.Open(m.file, litert.Options{})
+		data, err := pack.Read(m.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := library.Open(data, litert.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

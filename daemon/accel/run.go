@@ -32,11 +32,15 @@ func Run(r Request) (Report, error) {
 	p := pack.Pipeline
 	var report Report
 	for _, m := range []model{
-		{"detector", pack.Detector, p.Detector.Normalisation, false},
-		{"landmarks", pack.Landmarks, p.Landmarks.Normalisation, p.Landmarks.Transposed},
-		{"embedding", pack.Embedding, p.Embedding.Normalisation, false},
+		{"detector", pack.Models.Detector, p.Detector.Normalisation, false},
+		{"landmarks", pack.Models.Landmarks, p.Landmarks.Normalisation, p.Landmarks.Transposed},
+		{"embedding", pack.Models.Embedding, p.Embedding.Normalisation, false},
 	} {
-		outcome, err := m.try(library, r.Threads)
+		data, err := pack.Read(m.file)
+		if err != nil {
+			return Report{}, err
+		}
+		outcome, err := m.try(library, data, r.Threads)
 		if err != nil {
 			return Report{}, fmt.Errorf("try the %s model: %w", m.role, err)
 		}
@@ -47,16 +51,16 @@ func Run(r Request) (Report, error) {
 
 type model struct {
 	role       string
-	file       []byte
+	file       inference.ModelFile
 	norm       inference.Normalisation
 	transposed bool // wants x before y
 }
 
 // try runs the model on both. The error is one of the CPU; what the GPU cannot do
 // is in the Outcome.
-func (m model) try(library *litert.Library, threads int) (o Outcome, err error) {
+func (m model) try(library *litert.Library, data []byte, threads int) (o Outcome, err error) {
 	o.Model = m.role
-	cpu, err := library.Open(m.file, litert.Options{Threads: threads})
+	cpu, err := library.Open(data, litert.Options{Threads: threads})
 	if err != nil {
 		return o, err
 	}
@@ -73,7 +77,7 @@ func (m model) try(library *litert.Library, threads int) (o Outcome, err error) 
 	}
 	o.CPU = took
 
-	gpu, err := library.Open(m.file, litert.Options{GPU: true})
+	gpu, err := library.Open(data, litert.Options{GPU: true})
 	if err != nil {
 		o.Error = inWords(err)
 		return o, nil

@@ -48,7 +48,8 @@ type Library struct {
 
 	// LiteRT does not promise that models may be created and destroyed from
 	// several threads at once.
-	mu sync.Mutex
+	mu    sync.Mutex
+	files files
 }
 
 // Find returns explicit, which must exist, or when that is empty the first of
@@ -80,7 +81,7 @@ func firstExisting(candidates []string) (string, error) {
 // Load loads the library at path and creates its environment. The error names
 // the file, says what is wrong with it and how to get the right one.
 func Load(path string) (*Library, error) {
-	l := &Library{path: path}
+	l := &Library{path: path, files: make(files)}
 	if err := l.load(); err != nil {
 		return nil, fmt.Errorf("load LiteRT library %s: %w; %s", path, err, remedy)
 	}

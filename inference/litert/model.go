@@ -44,14 +44,15 @@ type Model struct {
 
 	mu       sync.Mutex
 	closed   bool
-	data     []byte // the .tflite file; LiteRT reads from it as long as the model lives
+	file     *file // LiteRT reads from it as long as the model lives
 	model    modelHandle
 	compiled compiledModel
 	in, out  buffers
 	args     []uintptr // of a run
 }
 
-// Open compiles a model, the bytes of a .tflite file, which are copied. Inputs
+// Open compiles a model, the bytes of a .tflite file, which are copied, once for all
+// models of the same. Inputs
 // and outputs are those of its first signature, or of its main graph when it
 // has none.
 //
@@ -142,8 +143,8 @@ func (m *Model) Close() error {
 	if m.model != 0 {
 		c.destroyModel(m.model)
 	}
-	if m.data != nil {
-		err = errors.Join(err, unmap(m.data))
+	if m.file != nil {
+		err = errors.Join(err, m.lib.files.leave(m.file))
 	}
 	if err := m.lib.says.explain(err, m.log); err != nil {
 		return fmt.Errorf("close model: %w", err)

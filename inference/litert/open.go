@@ -20,7 +20,7 @@ func (m *Model) open(file []byte, opts Options) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	if m.data, err = mapReadOnly(file); err != nil {
+	if m.file, err = l.files.take(file); err != nil {
 		return err
 	}
 	if m.env = l.env; opts.GPU {
@@ -28,7 +28,7 @@ func (m *Model) open(file []byte, opts Options) (err error) {
 			return errors.New("no GPU was enabled")
 		}
 	}
-	s := l.c.createModelFromBuffer(m.env, unsafe.SliceData(m.data), uintptr(len(m.data)), &m.model)
+	s := l.c.createModelFromBuffer(m.env, unsafe.SliceData(m.file.data), uintptr(len(m.file.data)), &m.model)
 	if s != 0 {
 		return s.err("read .tflite file")
 	}
