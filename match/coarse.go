@@ -29,12 +29,15 @@ type coarse struct {
 	reach  float64 // what a cosine can be above nearly's result at most
 }
 
+// padded is the size that rows of a size have with their zeros.
+func padded(size int) int { return (size + stride - 1) / stride * stride }
+
 // newCoarse is that of a quantised unit vector.
 func newCoarse(probe []int16) coarse {
 	root := math.Sqrt(float64(len(probe)))
 	scale := math.Floor(math.MaxInt16/(128+root) - root/2) // the lengths are below 128+root and scale+root/2
 	c := coarse{
-		words: make([]uint64, (len(probe)+stride-1)/stride*stride/lanes),
+		words: make([]uint64, padded(len(probe))/lanes),
 		unit:  256 / (one * scale),
 	}
 	var sum, lost, cut float64

@@ -32,7 +32,7 @@ type matrix struct {
 }
 
 func newMatrix(size int) matrix {
-	return matrix{size: size, padded: (size + stride - 1) / stride * stride}
+	return matrix{size: size, padded: padded(size)}
 }
 
 // blockRows is how many rows a block has: 192 KiB of 192 elements each.
