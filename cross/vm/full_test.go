@@ -75,6 +75,7 @@ func smallDisk(t *testing.T, mebibytes int64) {
 		t.Fatal(err)
 	}
 	vivid.Run(t, "mkfs.ext4", "-q", "-m", "0", disk)
+	vivid.Run(t, "mkdir", "-p", dataDir) // systemd makes it when the service starts for the first time
 	vivid.Run(t, "mount", "-o", "loop", disk, dataDir)
 	t.Cleanup(func() {
 		vivid.Run(t, "systemctl", "stop", "facerecd")
