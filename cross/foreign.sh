@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes this host able to run arm64 programs, through qemu-user: what builds a
-# Debian for arm64 runs that Debian's own. As root.
+# Debian for arm64 runs that Debian's own. As root. In a mount namespace of the
+# caller's, it lasts as long as that.
 set -eu
 [ "$(uname -m)" != aarch64 ] || exit 0
 misc=/proc/sys/fs/binfmt_misc

@@ -17,6 +17,8 @@ here=cross/image dist=${1:-dist} cache=.cache/image
 tree=$cache/tree boot=$cache/boot image=$cache/facerecd-pi.img
 boot_mb=512
 started=$(date +%s)
+# base.sh's is gone with its mount namespace.
+cross/foreign.sh
 # git refuses a checkout that belongs to somebody else: then a time of ours.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
 export SOURCE_DATE_EPOCH
