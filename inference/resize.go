@@ -228,6 +228,10 @@ func (g *group) joinRows(pix []byte, stride, y int) {
 		low, high = g.apart, g.apart[2*g.half():]
 	}
 	first, taps := g.down.taps(y)
+	if len(taps) == 0 { // another group's coarser plane still reaches into the picture
+		clear(g.lanes)
+		return
+	}
 	for done := 0; done < len(taps); {
 		var rows [5][]byte
 		var weights [5]uint64

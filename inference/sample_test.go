@@ -86,6 +86,28 @@ func TestResizeAndWarpAgree(t *testing.T) {
 	})
 }
 
+// A row above or below the picture, of which only the coarser chroma reaches
+// into it, shows nothing of the row or the picture that was drawn before.
+func TestRowOutsideOfThePictureShowsNoOtherRow(t *testing.T) {
+	const size = 12
+	for name, v := range layouts(t, 64, 48) {
+		used, got, want := new(sampler), make([]float32, 3*size*size), make([]float32, 3*size*size)
+		for _, scale := range []float64{0.5, 1} {
+			for down := -20.0; down < 60; down += 0.3 {
+				tr := Transform{A: scale, C: 7.1, E: scale, F: down}
+				used.draw(got, v, tr, size)
+				tr.B, tr.D = 1e-12, 1e-12 // drawn the general way
+				new(sampler).draw(want, v, tr, size)
+				for i := range got {
+					if math.Abs(float64(got[i]-want[i])) > 4 {
+						t.Fatalf("%s, scale %v, from %.1f: value %d is %v, want %v", name, scale, down, i, got[i], want[i])
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestNoTransformReadsOutsideTheBuffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		width, height := rapid.IntRange(1, 9).Draw(t, "width"), rapid.IntRange(1, 9).Draw(t, "height")
