@@ -127,6 +127,9 @@ func (w *Walk) End(data []byte) (n int, err error) {
 				return 0, nil
 			}
 		}
+		for w.at+1 < len(data) && data[w.at] == 0xFF && data[w.at+1] == 0xFF {
+			w.at++ // a fill byte, of which there may be megabytes
+		}
 		marker, _, next := segment(data, w.at)
 		switch {
 		case next == moreBytes:

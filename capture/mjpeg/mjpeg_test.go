@@ -142,10 +142,15 @@ func TestAPictureThatDoesNotEndIsAnError(t *testing.T) {
 // each piece, which would take minutes here.
 func TestAPictureInSmallPiecesIsWalkedOnce(t *testing.T) {
 	a := picture(t, 32, 16, 1)
-	big := slices.Concat(a[:len(a)-2], bytes.Repeat([]byte{0xFF, 0x00, 0x12, 0x34}, 2<<20), a[len(a)-2:])
-	got, damaged, err := pictures(t, &pieces{big})
-	if len(got) != 1 || damaged != 0 || err != nil || !bytes.Equal(got[0], big) {
-		t.Errorf("%d pictures, %d damaged, %v", len(got), damaged, err)
+	for name, filling := range map[string][]byte{
+		"coded data":                 bytes.Repeat([]byte{0xFF, 0x00, 0x12, 0x34}, 2<<20),
+		"fill bytes before a marker": append([]byte{0xFF, 0xDC, 0, 2}, bytes.Repeat([]byte{0xFF}, 15<<20)...),
+	} {
+		big := slices.Concat(a[:len(a)-2], filling, a[len(a)-2:])
+		got, damaged, err := pictures(t, &pieces{big})
+		if len(got) != 1 || damaged != 0 || err != nil || !bytes.Equal(got[0], big) {
+			t.Errorf("%s: %d pictures, %d damaged, %v", name, len(got), damaged, err)
+		}
 	}
 }
 
