@@ -12,6 +12,11 @@ import (
 // the header, before anything is allocated.
 const MaxPixels = 50_000_000
 
+// MaxScans bounds the passes that a progressive picture makes over all of its
+// pixels; encoders write about ten. libjpeg-turbo has a bound of its own, and
+// the standard library has none.
+const MaxScans = 200
+
 // Decoder decodes JPEG pictures into the planes that they are coded in, so
 // that nobody pays for a conversion to RGB of pixels that are never looked at.
 // One goroutine uses a Decoder at a time.

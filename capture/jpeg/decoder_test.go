@@ -157,6 +157,10 @@ func TestDecodersRefuseDamagedPictures(t *testing.T) {
 	huge := slices.Clone(picture(t, "444"))
 	sof := bytes.Index(huge, []byte{0xFF, 0xC0})
 	copy(huge[sof+5:], []byte{0x27, 0x10, 0x17, 0x70}) // 6000 x 10000 pixels
+	scans := picture(t, "progressive")
+	first := bytes.Index(scans, []byte{0xFF, 0xDA})
+	next := first + bytes.Index(scans[first:], []byte{0xFF, 0xC4})
+	scans = slices.Concat(scans[:next], bytes.Repeat(scans[first:next], 1000), scans[next:])
 	tests := []struct {
 		name string
 		data []byte
@@ -168,6 +172,8 @@ func TestDecodersRefuseDamagedPictures(t *testing.T) {
 		{"cut in the header", whole[:100], jpeg.ErrMalformed},
 		{"cut in the scan", whole[:len(whole)-300], jpeg.ErrMalformed},
 		{"60 megapixels", huge, jpeg.ErrTooLarge},
+		{"a thousand scans", scans, jpeg.ErrMalformed},
+		{"a thousand scans behind a stray byte", slices.Insert(slices.Clone(scans), first, 0), jpeg.ErrMalformed},
 	}
 	for which, d := range decoders(t) {
 		for _, test := range tests {

@@ -101,6 +101,17 @@ func Extent(data []byte) (n, scans int, err error) {
 	return n, w.scans, err
 }
 
+// Scans is how many scans a decoder may find in the picture that data begins
+// with, rather too many than too few: decoders go on behind stray bytes, where a
+// walk of the markers ends.
+func Scans(data []byte) int {
+	_, scans, err := Extent(data)
+	if err != nil {
+		return bytes.Count(data, []byte{0xFF, markerSOS})
+	}
+	return scans
+}
+
 // Walk finds the end of a picture that arrives in pieces, and looks at each
 // byte once. The zero Walk is at the picture's beginning.
 type Walk struct {

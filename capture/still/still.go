@@ -28,10 +28,6 @@ type Limits struct {
 	MaxPixels int // width x height; half as many with 16 bits a colour
 }
 
-// maxScans bounds the passes that a progressive JPEG makes over all of its
-// pixels; encoders write about ten.
-const maxScans = 200
-
 // Code is a stable word for the reason why a picture was refused.
 type Code string
 
@@ -138,7 +134,7 @@ func rgba(img image.Image) *image.RGBA {
 }
 
 func decodeJPEG(data []byte, config image.Config) (image.Image, error) {
-	if _, scans, _ := jpeg.Extent(data); scans > maxScans {
+	if scans := jpeg.Scans(data); scans > jpeg.MaxScans {
 		return nil, stdjpeg.FormatError(fmt.Sprintf("%d scans", scans))
 	}
 	turn := orientation(data)

@@ -122,6 +122,7 @@ func TestDecodeRefusesWithAReasonAndARemedy(t *testing.T) {
 		{"JPEG marker missing", []byte("\xFF\xD8\x00\x00\x00\x00"), still.Limits{}, still.Corrupt, "the picture is damaged (unexpected EOF): open it in another program and save it again"},
 		{"arithmetic coding", file(t, "testdata", "arithmetic.jpg"), still.Limits{}, still.Unsupported, "the picture is of a kind that cannot be read (unsupported JPEG feature: unknown marker): save it as an ordinary JPEG or PNG"},
 		{"thousand scans", manyScans(t), still.Limits{}, still.Corrupt, "the picture is damaged (invalid JPEG format: 1000 scans): open it in another program and save it again"},
+		{"thousand scans behind a stray byte", stray(manyScans(t)), still.Limits{}, still.Corrupt, "the picture is damaged (invalid JPEG format: 1000 scans): open it in another program and save it again"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -143,6 +144,11 @@ func manyScans(t testing.TB) []byte {
 	scan := data[bytes.LastIndex(data, []byte{0xFF, 0xDA}) : len(data)-2]
 	first := bytes.Index(data, []byte{0xFF, 0xDA})
 	return slices.Concat(data[:first], bytes.Repeat(scan, 1000), []byte{0xFF, 0xD9})
+}
+
+// stray puts a byte that decoders skip before the first scan.
+func stray(data []byte) []byte {
+	return slices.Insert(data, bytes.Index(data, []byte{0xFF, 0xDA}), 0)
 }
 
 func TestDecodeTakesEveryKindOfPicture(t *testing.T) {
