@@ -29,9 +29,6 @@ func (d *Std) Decode(data []byte) (*image.YCbCr, error) {
 	if _, _, err := checkSize(data); err != nil {
 		return nil, err
 	}
-	if scans := Scans(data); scans > MaxScans {
-		return nil, fmt.Errorf("decode JPEG: %w: %d scans", ErrMalformed, scans)
-	}
 	r := io.Reader(bytes.NewReader(data))
 	if !hasTables(data) {
 		// Motion JPEG leaves out the Huffman tables when they are the usual
