@@ -44,7 +44,7 @@ func reasons() []reason {
 		{ErrFrozen, "frozen", "check that nothing covers the lens, and unplug the camera and plug it in again; for a picture that stands still on purpose, set the camera's frozen_after to 0s"},
 		{ErrStalled, "stalled", "unplug the camera and plug it in again, or ask for a smaller picture or fewer frames a second"},
 		{ErrBusy, "busy", "close the other program that uses the camera; `fuser -v /dev/video*` names it"},
-		{ErrPermission, "permission", "add the user that runs facerecd to the group video and restart it"},
+		{ErrPermission, "permission", "for a network camera, check the user and password in its source; for another, add the user that runs facerecd to the group video and restart it"},
 		{ErrNotFound, "not_found", "check the camera's source in the configuration; `facerecd doctor` lists the cameras that are plugged in"},
 		{ErrUnsupported, "unsupported", "use another camera, or the source that the error names; `facerecd doctor` lists what each camera offers"},
 		{ErrBadFrame, "bad_frame", "check the camera's cable, or ask for a smaller picture"},

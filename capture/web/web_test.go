@@ -229,6 +229,9 @@ func TestOpenSaysWhyThereIsNoPicture(t *testing.T) {
 			if err == nil || err.Error() != test.err || test.is != nil && !errors.Is(err, test.is) {
 				t.Errorf("Open: %v\nwant: %s", err, test.err)
 			}
+			if hint := capture.Hint(err); test.is == capture.ErrPermission && !strings.Contains(hint, "user and password") {
+				t.Errorf("the hint sends whoever has a wrong password elsewhere: %s", hint)
+			}
 			if took := time.Since(start); took > 4*time.Second {
 				t.Errorf("Open took %v", took)
 			}
