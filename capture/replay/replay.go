@@ -99,6 +99,9 @@ func open(path string, o Options) (player, error) {
 	if info.IsDir() {
 		return openFolder(path, o)
 	}
+	if !info.Mode().IsRegular() { // to open a pipe may take for ever
+		return nil, errors.New("it is neither a file nor a folder")
+	}
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".mjpeg", ".mjpg":
 		return openFilm(path, o)

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -336,6 +337,9 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		"text.jpg": []byte("text"), "empty.mjpeg": nil, "noise.mjpeg": bytes.Repeat([]byte("noise"), 5000),
 		"film.mp4": []byte("x"), "bad/a.jpg": []byte("text"), "bad/b.png": nil, "none/readme.txt": nil, "a.png": asPNG(t, plain(2, 2, 0)),
 	})
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.mjpeg"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	tests := []struct {
 		path string
 		o    replay.Options
@@ -347,6 +351,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		{"film.mp4", replay.Options{}, "play DIR/film.mp4: .mp4 films cannot be played: convert it with `ffmpeg -i FILM.mp4 -c:v mjpeg -q:v 3 film.mjpeg`"},
 		{"bad", replay.Options{}, "play DIR/bad: none of the folder's photos can be read: the log says why"},
 		{"none", replay.Options{}, "play DIR/none: the folder holds no photo: put .jpg or .png files into it"},
+		{"pipe.mjpeg", replay.Options{}, "play DIR/pipe.mjpeg: it is neither a file nor a folder"},
 		{"gone.jpg", replay.Options{}, "camera not found: stat DIR/gone.jpg: no such file or directory"},
 		{"a.png", replay.Options{FPS: -1}, "play DIR/a.png: -1 frames a second: set more than 0 and at most 1000"},
 		{"a.png", replay.Options{Width: 640}, "play DIR/a.png: size 640x0: set both width and height, or neither"},

@@ -105,6 +105,8 @@ func oneFrame(ctx context.Context, c config.Camera) (_ *capture.Frame, err error
 // this machine knows.
 func hint(err error, path string) string {
 	switch {
+	case errors.Is(err, capture.ErrPermission) && strings.Contains(path, "://"):
+		return "check the user and password in its source"
 	case errors.Is(err, capture.ErrPermission):
 		name := "USER"
 		if u, err := user.Current(); err == nil {

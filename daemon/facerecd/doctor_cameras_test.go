@@ -236,4 +236,7 @@ func TestDoctorNamesWhoHoldsACamera(t *testing.T) {
 	if got := hint(capture.ErrBusy, filepath.Join(m.root, "dev/video0")); got != capture.Hint(capture.ErrBusy) {
 		t.Errorf("hint when nobody is seen: %q", got)
 	}
+	if got := hint(capture.ErrPermission, "http://ana@door/"); got != "check the user and password in its source" {
+		t.Errorf("hint for a network camera that refuses us: %q", got)
+	}
 }
