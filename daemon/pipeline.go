@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -29,6 +30,9 @@ const (
 	// maxHeld bounds the events that wait in memory while the store refuses
 	// them, hours of a busy door. The newest are kept.
 	maxHeld = 1000
+	// allDamaged is how many pictures in a row must be damaged for that to be told:
+	// one now and then is what cables do.
+	allDamaged = 3
 )
 
 // Pipeline turns one camera's frames into events. Run owns all of it.
@@ -63,6 +67,7 @@ type Pipeline struct {
 	lost      atomic.Uint64
 	present   mqtt.Present
 	told      bool   // present was told at least once
+	damaged   int    // pictures in a row
 	unseen    string // why the last frame was not processed; "" when it was
 	unkept    string // why events are not stored; "" when they are
 	failing   atomic.Bool
@@ -126,7 +131,12 @@ func (p *Pipeline) step(ctx context.Context) {
 	if err != nil {
 		p.Tracker.Expire(at) // whom nobody can see is not there
 	}
-	p.report(&p.unseen, err, "camera frames cannot be processed", "camera frames are processed again")
+	if p.damaged++; !errors.Is(err, jpeg.ErrMalformed) {
+		p.damaged = 0
+	}
+	if p.damaged == 0 || p.damaged == allDamaged {
+		p.report(&p.unseen, err, "camera frames cannot be processed", "camera frames are processed again")
+	}
 	p.settle()
 	p.tell(at)
 	p.rest(ctx, took)

@@ -201,6 +201,27 @@ func TestADamagedFrameIsReportedOnceAndSurvived(t *testing.T) {
 	})
 }
 
+// A cable that spoils a picture now and then would fill the log, and a card.
+func TestAPictureThatIsDamagedNowAndThenIsNoTrouble(t *testing.T) {
+	engine, obama := newEngine(t), shot(t, "obama")
+	picture := encode(t, imageOf(obama))
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(engine)
+		b.run(t, func() {
+			for range 10 {
+				b.show(&capture.Frame{Format: capture.JPEG, Data: picture}, 1)
+				b.show(&capture.Frame{Format: capture.JPEG, Data: picture[:len(picture)/3]}, 1)
+				if b.Failing() {
+					t.Error("failing because of one picture")
+				}
+			}
+			if b.log.String() != "" || b.types() != "unknown" {
+				t.Errorf("events %q, log:\n%s", b.types(), b.log)
+			}
+		})
+	})
+}
+
 func TestACameraThatIsGoneShowsNobody(t *testing.T) {
 	engine, obama := newEngine(t), shot(t, "obama")
 	face := theFace(t, engine, obama)
