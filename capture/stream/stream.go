@@ -100,6 +100,12 @@ func (s *Source) run() {
 		f   = new(capture.Frame)
 	)
 	for {
+		select {
+		case <-s.closed: // and the reader may have much that it has read ahead
+			s.err = errClosed
+			return
+		default:
+		}
 		if err := s.reader.Next(f); errors.Is(err, capture.ErrBadFrame) {
 			select {
 			case s.bad <- err:

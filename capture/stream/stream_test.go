@@ -81,6 +81,33 @@ func open(t *testing.T, r stream.Reader, o stream.Options) *stream.Source {
 	return capturetest.Opened(t, src, err)
 }
 
+// buffered is a Reader that has no end of what it has read ahead, closed or not.
+type buffered struct{ *steps }
+
+func (b buffered) Next(f *capture.Frame) error {
+	if b.n < 1 {
+		return b.steps.Next(f)
+	}
+	time.Sleep(100 * time.Millisecond)
+	return capture.ErrBadFrame
+}
+
+func TestCloseDoesNotGoThroughWhatWasReadAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := open(t, buffered{script(false, capturetest.Frames(1, 0))}, stream.Options{})
+		closed := make(chan error, 1)
+		go func() { closed <- src.Close() }()
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Second):
+			t.Fatal("it does")
+		}
+	})
+}
+
 func TestASlowReaderGetsTheNewestFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := open(t, script(true, capturetest.Frames(1, 100*time.Millisecond)), stream.Options{})
