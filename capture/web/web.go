@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"facerecd/capture"
+	"facerecd/capture/jpeg"
 	"facerecd/capture/mjpeg"
 	"facerecd/capture/stream"
 )
@@ -221,6 +222,9 @@ func (r *reader) picture(f *capture.Frame, body io.Reader) error {
 	}
 	if len(r.buf) > mjpeg.MaxPicture {
 		return fmt.Errorf("a picture of more than %d MiB", mjpeg.MaxPicture>>20)
+	}
+	if n, _, err := jpeg.Extent(r.buf); err == nil && n > 0 {
+		r.buf = r.buf[:n] // without what some cameras write behind it
 	}
 	return mjpeg.Fill(f, r.buf)
 }

@@ -104,9 +104,11 @@ func TestHTTPCamerasKeepTheSourceContract(t *testing.T) {
 
 func TestFramesAreThePicturesAsTheyCame(t *testing.T) {
 	pic := picture(t, 64, 48)
-	for name, camera := range map[string]http.HandlerFunc{"stream": streaming(pic, 1000, true), "pictures": still(pic)} {
+	for name, camera := range map[string]http.HandlerFunc{
+		"stream": streaming(pic, 1000, true), "pictures": still(pic), "pictures with more behind them": still(append(pic[:len(pic):len(pic)], "\r\n"...)),
+	} {
 		var f capture.Frame
-		if err := open(t, serve(t, camera), web.Options{}).Read(t.Context(), &f); err != nil {
+		if err := open(t, serve(t, camera), web.Options{Start: 2 * time.Second}).Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}
 		if f.Format != capture.JPEG || f.Width != 64 || f.Height != 48 || !bytes.Equal(f.Data, pic) {
